@@ -1,0 +1,22 @@
+import { WardstoneError, type WardstoneErrorOptions } from '../device/platform/errors.ts'
+
+export const demoErrors = {
+  demo_site_incomplete:
+    'The development site lacks a file. Move the folder away (or delete it) and start again; a new site is made.',
+  demo_site_unreadable:
+    'The development site cannot be read. Check the permissions of the folder, or choose another with --site.',
+  demo_site_unwritable:
+    'The development site cannot be written. Check the permissions of the folder, or choose another with --site.',
+  demo_disk_full: 'The disk is full. Free some space and start again; nothing half-made was left behind.',
+  demo_site_foreign: 'The folder exists and is not a development site of this release. Choose another with --site.',
+  demo_runtime_failed: 'The runtime could not start.',
+  demo_request_failed: 'The runtime did not answer a request.',
+  demo_data_unreadable:
+    'No ICU stays were found there: give a folder or .tar.gz archive with pipe-separated .psv files.',
+} as const
+
+export class DemoError extends WardstoneError<keyof typeof demoErrors> {
+  constructor(code: keyof typeof demoErrors, options?: WardstoneErrorOptions) {
+    super(code, demoErrors[code], options)
+  }
+}

@@ -1,0 +1,193 @@
+import { accessSync, constants, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { generateHpkeKey } from '../device/crypto/hpke.ts'
+import type { CryptoProvider } from '../device/crypto/provider.ts'
+import type { Randomness } from '../device/crypto/randomness.ts'
+import { generateSigningKey } from '../device/crypto/signing.ts'
+import {
+  createAuthority,
+  createCertificateRequest,
+  generateIdentityKey,
+  issueCertificate,
+} from '../device/identity/certificates.ts'
+import { readFileBounded, syncDirectory, writeFileAtomic } from '../device/platform/atomic-file.ts'
+import { roles } from '../runtime/access/principal.ts'
+import type { RuntimeConfig } from '../runtime/config.ts'
+import { DemoError } from './errors.ts'
+
+/** A development site: one folder with everything an appliance would have from its installer, its hospital and its fleet. */
+export interface Site {
+  readonly root: string
+  readonly deviceId: string
+  path(name: string): string
+}
+
+export const SITE_VERSION = 1
+const DEVICE_ID = 'development-device'
+const DAYS = 3650
+
+const clientFiles = roles.flatMap((role) => [`clients/${role}.key`, `clients/${role}.pem`])
+
+/** Every file that must be there for the site to be whole; data/ is the runtime's own. */
+const siteFiles = [
+  ...['authority/ca.key', 'authority/ca.pem', 'server/server.key', 'server/server.pem', ...clientFiles],
+  ...['device/identity.key', 'device/identity.csr', 'device/identity.pem', 'device/package.key', 'device/package.pub'],
+  ...['keys/database.key', 'keys/subjects.key', 'keys/log.key', 'keys/log.pub'],
+  ...['signing/vendor.key', 'signing/vendor.pub', 'signing/fleet.key', 'signing/fleet.pub', 'runtime.json'],
+]
+
+/** Uses the site in `root`, or makes it. @throws DemoError saying what is wrong with the folder and what to do */
+export async function openSite(
+  root: string,
+  provider: CryptoProvider,
+  randomness: Randomness,
+  progress: (line: string) => void,
+): Promise<Site> {
+  const site = siteAt(resolve(root))
+  if (isEmptyOrMissing(site.root)) await makeSite(site, provider, randomness, progress)
+  else checkSite(site)
+  return site
+}
+
+function siteAt(root: string): Site {
+  return { root, deviceId: DEVICE_ID, path: (name) => join(root, name) }
+}
+
+function isEmptyOrMissing(root: string): boolean {
+  try {
+    return !existsSync(root) || readdirSync(root).length === 0
+  } catch (cause) {
+    throw new DemoError('demo_site_unreadable', { cause, about: root })
+  }
+}
+
+function checkSite(site: Site): void {
+  let version: unknown
+  try {
+    if (!existsSync(site.path('site.json'))) throw new DemoError('demo_site_foreign', { about: site.root })
+    version = JSON.parse(readFileBounded(site.path('site.json'), 4096).toString('utf8')).version
+    for (const name of siteFiles) {
+      if (!existsSync(site.path(name))) throw new DemoError('demo_site_incomplete', { about: name })
+      if (statSync(site.path(name)).size === 0) throw new DemoError('demo_site_incomplete', { about: name })
+      accessSync(site.path(name), constants.R_OK)
+    }
+  } catch (cause) {
+    if (cause instanceof DemoError) throw cause
+    throw new DemoError('demo_site_unreadable', { cause, about: site.root })
+  }
+  if (version !== SITE_VERSION) throw new DemoError('demo_site_foreign', { about: site.root })
+}
+
+/** Made beside its place and renamed into it when whole: a crash, a full disk or Ctrl-C leaves no half-made site. */
+async function makeSite(
+  site: Site,
+  provider: CryptoProvider,
+  randomness: Randomness,
+  progress: (line: string) => void,
+): Promise<void> {
+  const making = `${site.root}.making-${process.pid}`
+  removeLeftovers(site.root)
+  progress(`Making a development site in ${site.root}`)
+  try {
+    await writeSite(siteAt(making), provider, randomness)
+    if (existsSync(site.root)) rmSync(site.root, { recursive: true })
+    renameSync(making, site.root)
+    syncDirectory(dirname(site.root))
+  } catch (cause) {
+    rmSync(making, { recursive: true, force: true })
+    throw siteWriteError(cause, site.root)
+  }
+}
+
+/** What an earlier start left when it was killed while it made the site; its process must be gone. */
+function removeLeftovers(root: string): void {
+  const prefix = `${root.slice(dirname(root).length + 1)}.making-`
+  const parent = dirname(root)
+  if (!existsSync(parent)) return
+  for (const name of readdirSync(parent)) {
+    if (!name.startsWith(prefix) || existsSync(`/proc/${name.slice(prefix.length)}`)) continue
+    rmSync(join(parent, name), { recursive: true, force: true })
+  }
+}
+
+export function siteWriteError(cause: unknown, about: string): unknown {
+  const code = (cause as NodeJS.ErrnoException).code
+  if (code === 'ENOSPC' || code === 'EDQUOT') return new DemoError('demo_disk_full', { cause, about })
+  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS' || code === 'ENOTDIR') {
+    return new DemoError('demo_site_unwritable', { cause, about })
+  }
+  return cause
+}
+
+async function writeSite(site: Site, provider: CryptoProvider, randomness: Randomness): Promise<void> {
+  for (const folder of ['authority', 'device', 'server', 'clients', 'keys', 'signing', 'store', 'data']) {
+    mkdirSync(site.path(folder), { recursive: true, mode: 0o700 })
+  }
+  await writeCertificates(site, provider)
+  await writeSigningKeys(site, provider)
+  writeFileAtomic(site.path('keys/database.key'), randomness.bytes(32))
+  writeFileAtomic(site.path('keys/subjects.key'), randomness.bytes(32))
+  writeFileAtomic(site.path('runtime.json'), `${JSON.stringify(runtimeConfig(site.deviceId), null, 2)}\n`)
+  writeFileAtomic(site.path('site.json'), `${JSON.stringify({ version: SITE_VERSION, deviceId: site.deviceId })}\n`)
+}
+
+async function writeCertificates(site: Site, provider: CryptoProvider): Promise<void> {
+  const nowMs = Date.now()
+  const authority = await createAuthority(provider, {
+    commonName: 'Wardstone development authority',
+    days: DAYS,
+    nowMs,
+  })
+  writeFileAtomic(site.path('authority/ca.key'), authority.privatePem)
+  writeFileAtomic(site.path('authority/ca.pem'), authority.certificatePem)
+  const issue = async (
+    name: string,
+    extra: Pick<Parameters<typeof issueCertificate>[3], 'profile' | 'commonName'> & object,
+  ) => {
+    const key = await generateIdentityKey(provider)
+    const csr = await createCertificateRequest(provider, key.privatePem, {
+      commonName: extra.commonName,
+      organization: 'Wardstone development site',
+    })
+    const certificate = await issueCertificate(provider, authority, csr, { days: DAYS, nowMs, ...extra })
+    writeFileAtomic(site.path(`${name}.key`), key.privatePem)
+    writeFileAtomic(site.path(`${name}.pem`), certificate)
+    return csr
+  }
+  const csr = await issue('device/identity', { profile: 'device', commonName: site.deviceId })
+  writeFileAtomic(site.path('device/identity.csr'), csr)
+  const names = { dnsNames: ['localhost'], ipAddresses: ['127.0.0.1', '::1'] }
+  await issue('server/server', { profile: 'server', commonName: 'localhost', ...names })
+  for (const role of roles) {
+    await issue(`clients/${role}`, {
+      profile: 'client',
+      commonName: `development-${role}`,
+      ...{ organizationalUnit: role },
+    })
+  }
+}
+
+async function writeSigningKeys(site: Site, provider: CryptoProvider): Promise<void> {
+  for (const name of ['keys/log', 'signing/vendor', 'signing/fleet']) {
+    const { privatePem, publicPem } = await generateSigningKey(provider)
+    writeFileAtomic(site.path(`${name}.key`), privatePem)
+    writeFileAtomic(site.path(`${name}.pub`), publicPem)
+  }
+  const { privatePem, publicKey } = await generateHpkeKey(provider)
+  writeFileAtomic(site.path('device/package.key'), privatePem)
+  writeFileAtomic(site.path('device/package.pub'), Buffer.from(publicKey).toString('base64'))
+}
+
+function runtimeConfig(deviceId: string): RuntimeConfig {
+  return {
+    deviceId,
+    listen: { host: '127.0.0.1', port: 8443 },
+    tls: { key: 'server/server.key', certificate: 'server/server.pem', clientAuthority: 'authority/ca.pem' },
+    database: { path: 'data/wardstone.db', key: 'keys/database.key' },
+    subjectsKey: 'keys/subjects.key',
+    log: { origin: `wardstone.local/${deviceId}`, key: 'keys/log.key', publicKey: 'keys/log.pub' },
+    trust: { vendor: 'signing/vendor.pub', fleet: 'signing/fleet.pub', packageKey: 'device/package.key' },
+    store: 'store',
+    inference: { threads: 1, maxQueue: 256, isolation: 'preferred' },
+  }
+}

@@ -1,0 +1,61 @@
+import { PlatformError } from './platform-errors.ts'
+
+export type JsonValue = null | boolean | number | string | JsonValue[] | { [name: string]: JsonValue }
+export type JsonObject = { [name: string]: JsonValue }
+
+const MAX_DEPTH = 64
+
+/**
+ * RFC 8785 (JCS) text of a value: members sorted by UTF-16 code units, ECMAScript number form, no white space.
+ * @throws PlatformError json_malformed for what I-JSON (RFC 7493) cannot carry: NaN, infinities, lone surrogates,
+ * undefined, functions, nesting beyond 64.
+ */
+export function canonicalJson(value: unknown, depth = 0): string {
+  if (depth > MAX_DEPTH) throw new PlatformError('json_malformed', { about: 'nesting' })
+  if (value === null || typeof value === 'boolean') return String(value)
+  if (typeof value === 'number') return canonicalNumber(value)
+  if (typeof value === 'string') return canonicalString(value)
+  if (Array.isArray(value)) return `[${value.map((item) => canonicalJson(item, depth + 1)).join(',')}]`
+  if (typeof value === 'object') return canonicalObject(value as Record<string, unknown>, depth)
+  throw new PlatformError('json_malformed', { about: typeof value })
+}
+
+export function canonicalBytes(value: unknown): Uint8Array {
+  return new TextEncoder().encode(canonicalJson(value))
+}
+
+/**
+ * Reads canonical JSON and nothing else: the bytes must be exactly what {@link canonicalJson} writes for the value,
+ * which refuses duplicate names, white space, other number forms and invalid UTF-8 in one comparison.
+ * @throws PlatformError json_malformed | json_not_canonical
+ */
+export function parseCanonical(bytes: Uint8Array): JsonValue {
+  let text: string
+  let value: JsonValue
+  try {
+    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+    value = JSON.parse(text)
+  } catch (cause) {
+    throw new PlatformError('json_malformed', { cause })
+  }
+  if (canonicalJson(value) !== text) throw new PlatformError('json_not_canonical')
+  return value
+}
+
+function canonicalNumber(value: number): string {
+  if (!Number.isFinite(value)) throw new PlatformError('json_malformed', { about: 'number' })
+  return JSON.stringify(value)
+}
+
+function canonicalString(value: string): string {
+  if (!value.isWellFormed()) throw new PlatformError('json_malformed', { about: 'surrogate' })
+  return JSON.stringify(value)
+}
+
+function canonicalObject(value: Record<string, unknown>, depth: number): string {
+  const members = Object.keys(value)
+    .filter((name) => value[name] !== undefined)
+    .sort()
+    .map((name) => `${canonicalString(name)}:${canonicalJson(value[name], depth + 1)}`)
+  return `{${members.join(',')}}`
+}

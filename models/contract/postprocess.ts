@@ -1,0 +1,112 @@
+import { roundHalfAway } from './decimal.ts'
+import { ContractError } from './errors.ts'
+import type { Calibration, Contract, OutputSpec, Threshold } from './schema.ts'
+import { type Tensor, type Tensors, tensorNumbers } from './tensor.ts'
+
+export interface AssessedOutput {
+  readonly role: OutputSpec['role']
+  readonly display: string
+  readonly unit: string
+  /** One value; one per member of `of` for contributions. */
+  readonly values: readonly number[]
+  /** The words of a category; null for every other role. */
+  readonly label: { readonly code: string; readonly text: string } | null
+}
+
+/** What the model says, in the contract's terms. */
+export interface Assessment {
+  readonly outputs: Readonly<Record<string, AssessedOutput>>
+  readonly threshold: { readonly output: string; readonly alertAt: number } | null
+  readonly alert: boolean
+}
+
+/** A softmax in float32 may miss 0 or 1 by this much; such a value is taken as 0 or 1, anything further is a fault. */
+const PROBABILITY_SLACK = 1e-6
+
+/**
+ * Reads the model's raw outputs as the contract describes them: checks count and range, rounds scores, calibrates
+ * probabilities, puts categories in words, and compares with the threshold.
+ * @throws ContractError contract_output_invalid, about the output.
+ */
+export function postprocess(raw: Tensors, contract: Contract): Assessment {
+  const outputs = new Map(contract.outputs.map((spec) => [spec.name, assess(spec, raw, contract.calibration)]))
+  const { threshold } = contract
+  return {
+    outputs: Object.fromEntries(outputs),
+    threshold: threshold && { output: threshold.output, alertAt: threshold.alertAt },
+    alert: threshold !== null && reaches(outputs.get(threshold.output), threshold),
+  }
+}
+
+/**
+ * Platt scaling (Platt 1999) of a probability; 0 and 1 stay what they are, as the limits of the formula.
+ * @param probability 0 … 1
+ */
+export function calibrate(probability: number, calibration: Calibration): number {
+  if (calibration.method === 'none') return probability
+  const logit = Math.log(probability / (1 - probability))
+  return 1 / (1 + Math.exp(-(calibration.slope * logit + calibration.intercept)))
+}
+
+function assess(spec: OutputSpec, raw: Tensors, calibration: Calibration): AssessedOutput {
+  const numbers = readTensor(spec, raw)
+  const [first = Number.NaN] = numbers
+  const said = { role: spec.role, display: spec.display, unit: spec.unit }
+  switch (spec.role) {
+    case 'score':
+      return { ...said, values: [score(spec, first)], label: null }
+    case 'probability':
+      return { ...said, values: [probability(spec, first, calibration)], label: null }
+    case 'category':
+      return { ...said, values: [first], label: labelOf(spec, first) }
+    case 'contributions':
+      return { ...said, values: numbers, label: null }
+  }
+}
+
+/** Whatever the tensor's shape and type: as many finite numbers as the role has, no more. */
+function readTensor(spec: OutputSpec, raw: Tensors): readonly number[] {
+  const tensor = Object.hasOwn(raw, spec.tensor) ? raw[spec.tensor] : undefined
+  const count = spec.role === 'contributions' ? spec.of.length : 1
+  if (tensor === undefined || tensor.data.length !== count || elementCount(tensor) !== count) invalid(spec)
+  const numbers = tensorNumbers(tensor)
+  const exact = tensor.dtype === 'int64' ? Number.isSafeInteger : Number.isFinite
+  if (!numbers.every(exact)) invalid(spec)
+  return numbers.map((value) => value + 0)
+}
+
+function elementCount(tensor: Tensor): number {
+  return tensor.dims.reduce((product, size) => product * size, 1)
+}
+
+/** The range's ends count as the model can say them: as float32. */
+function score(spec: Extract<OutputSpec, { role: 'score' }>, value: number): number {
+  const low = Math.min(spec.range.low, Math.fround(spec.range.low))
+  const high = Math.max(spec.range.high, Math.fround(spec.range.high))
+  if (value < low || value > high) invalid(spec)
+  return roundHalfAway(value, spec.decimals)
+}
+
+function probability(spec: OutputSpec, value: number, calibration: Calibration): number {
+  if (value < -PROBABILITY_SLACK || value > 1 + PROBABILITY_SLACK) invalid(spec)
+  const calibrated = calibrate(Math.min(Math.max(value, 0), 1), calibration)
+  if (!Number.isFinite(calibrated)) invalid(spec)
+  return calibrated
+}
+
+function labelOf(spec: Extract<OutputSpec, { role: 'category' }>, value: number) {
+  const label = spec.labels.find((candidate) => candidate.value === value)
+  if (label === undefined) invalid(spec)
+  return { code: label.code, text: label.text }
+}
+
+/** Compared as float32, in which the model speaks: its 0.9 is below the decimal 0.9 and still reaches it. */
+function reaches(output: AssessedOutput | undefined, threshold: Threshold): boolean {
+  const value = output?.values[0]
+  if (value === undefined) throw new ContractError('contract_inconsistent', { about: threshold.output })
+  return Math.fround(value) >= Math.fround(threshold.alertAt)
+}
+
+function invalid(spec: OutputSpec): never {
+  throw new ContractError('contract_output_invalid', { about: spec.name })
+}

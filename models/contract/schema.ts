@@ -1,0 +1,222 @@
+import { z } from 'zod'
+
+/** The part of the manifest that says what a model takes, how it is fed, what it says and how that is explained. */
+const name = z.string().regex(/^[a-z][a-z0-9-]{0,63}$/)
+const text = z.string().min(1).max(2000)
+const finite = z.number().finite()
+
+const terminologyCode = z.strictObject({
+  system: z.enum(['LOINC', 'MDC', 'SNOMED', 'DICOM']),
+  code: z.string().regex(/^[A-Za-z0-9._-]{1,32}$/),
+})
+
+const guardAction = z.enum(['refuse', 'treat-as-missing', 'flag'])
+
+const inputBase = {
+  name,
+  display: text,
+  codes: z.array(terminologyCode).max(16),
+  /** More than one observation over time is accepted; the preprocessing says how they are used. */
+  series: z.boolean(),
+  /** `refuse`: essential, no decision without it. `allow`: the model was trained with it missing. */
+  onMissing: z.enum(['refuse', 'allow']),
+  /** An observation older than this, in minutes before the decision, is stale. */
+  maxAgeMinutes: z.int().positive(),
+  onStale: guardAction,
+}
+
+const quantityInput = z.strictObject({
+  ...inputBase,
+  kind: z.literal('quantity'),
+  /** UCUM code (case-sensitive form) the model is fed in. */
+  unit: z.string().min(1).max(32),
+  /** Allows conversion between mass and amount of substance, in g/mol. */
+  molarMass: finite.positive().optional(),
+  /** Charges per particle; allows conversion between equivalents (meq/L) and amount of substance (mmol/L). */
+  valence: z.int().positive().max(8).optional(),
+  /** Plausible range in `unit`, inclusive, checked before rounding. */
+  range: z.strictObject({ low: finite, high: finite }),
+  onImplausible: guardAction,
+  /** Rounded to this many decimals, half away from zero, after conversion and before use. */
+  decimals: z.int().min(0).max(6).optional(),
+})
+
+const codeInput = z.strictObject({
+  ...inputBase,
+  kind: z.literal('code'),
+  values: z
+    .array(z.strictObject({ code: z.string().regex(/^[A-Za-z0-9-]{1,32}$/), display: text }))
+    .min(1)
+    .max(64),
+  /** Taken when the input is not sent; recorded as such. */
+  default: z.string().optional(),
+})
+
+const booleanInput = z.strictObject({ ...inputBase, kind: z.literal('boolean') })
+
+export const inputSpec = z.discriminatedUnion('kind', [quantityInput, codeInput, booleanInput])
+
+export const populationSchema = z.strictObject({
+  description: text,
+  /** A named input must be at least (quantity) or must equal (code, boolean) this; else `population_excluded`. */
+  criteria: z
+    .array(
+      z.discriminatedUnion('rule', [
+        z.strictObject({ rule: z.literal('at-least'), input: name, value: finite, reason: text }),
+        z.strictObject({ rule: z.literal('at-most'), input: name, value: finite, reason: text }),
+        z.strictObject({
+          rule: z.literal('equals'),
+          input: name,
+          value: z.union([z.string(), z.boolean()]),
+          reason: text,
+        }),
+      ]),
+    )
+    .max(32),
+})
+
+/**
+ * Preprocessing: a list of versioned ops over named matrices (rows × columns, NaN = missing). Each reads `from`, writes
+ * `to`; the last ones make the model's tensors. Image and volume ops will join this list under their own names.
+ */
+export const preprocessingOp = z.discriminatedUnion('op', [
+  /** One row per hour before the decision, oldest first; a cell is the latest observation of that hour. `hours` 1 = the latest observation of all. */
+  z.strictObject({
+    op: z.literal('observe'),
+    version: z.literal(1),
+    inputs: z.array(name).min(1),
+    hours: z.int().min(1).max(336),
+    to: name,
+  }),
+  /** Code inputs become their index in `values`, booleans 0 or 1: done by `observe`. A missing cell takes the row above's value. */
+  z.strictObject({ op: z.literal('carry-forward'), version: z.literal(1), from: name, to: name }),
+  /** Keeps the last row. */
+  z.strictObject({ op: z.literal('last-row'), version: z.literal(1), from: name, to: name }),
+  /** 1 where measured, 0 where missing. */
+  z.strictObject({ op: z.literal('mask'), version: z.literal(1), from: name, to: name }),
+  /** A missing cell takes its column's constant. */
+  z.strictObject({ op: z.literal('fill'), version: z.literal(1), from: name, to: name, values: z.array(finite) }),
+  /** (x − mean) / sd per column. */
+  z.strictObject({
+    op: z.literal('standardize'),
+    version: z.literal(1),
+    from: name,
+    to: name,
+    mean: z.array(finite),
+    sd: z.array(finite.positive()),
+  }),
+  /** Limits each column to low … high. */
+  z.strictObject({
+    op: z.literal('clip'),
+    version: z.literal(1),
+    from: name,
+    to: name,
+    low: z.array(finite),
+    high: z.array(finite),
+  }),
+  /** Puts matrices of equal row count side by side. */
+  z.strictObject({ op: z.literal('concatenate'), version: z.literal(1), from: z.array(name).min(1), to: name }),
+  /** A float32 tensor of shape [rows, columns] for the model's input `tensor`. A missing value left here is a fault of the package. */
+  z.strictObject({ op: z.literal('tensor'), version: z.literal(1), from: name, tensor: z.string().min(1).max(64) }),
+])
+
+const outputBase = { name, display: text, tensor: z.string().min(1).max(64), unit: z.string().min(1).max(32) }
+
+export const outputSpec = z.discriminatedUnion('role', [
+  /** A number the clinician reads, one value. */
+  z.strictObject({
+    ...outputBase,
+    role: z.literal('score'),
+    range: z.strictObject({ low: finite, high: finite }),
+    decimals: z.int().min(0).max(6),
+  }),
+  /** A probability, one value 0 … 1, calibrated before use. */
+  z.strictObject({ ...outputBase, role: z.literal('probability') }),
+  /** One value that is one of these, in words. */
+  z.strictObject({
+    ...outputBase,
+    role: z.literal('category'),
+    labels: z
+      .array(z.strictObject({ value: z.int(), code: name, text }))
+      .min(1)
+      .max(256),
+  }),
+  /** One value per named input or group: what each contributed. */
+  z.strictObject({ ...outputBase, role: z.literal('contributions'), of: z.array(name).min(1) }),
+])
+
+export const calibrationSchema = z.discriminatedUnion('method', [
+  z.strictObject({ method: z.literal('none') }),
+  /** p' = 1 / (1 + exp(−(slope·logit(p) + intercept))) (Platt 1999). */
+  z.strictObject({ method: z.literal('platt'), slope: finite, intercept: finite }),
+])
+
+/** Alert when the named output (score, probability or category value) is at or above `alertAt`; `clearBelow` is the hysteresis. */
+export const thresholdSchema = z.strictObject({ output: name, alertAt: finite, clearBelow: finite })
+
+export const explanationSchema = z.discriminatedUnion('method', [
+  /** The model itself puts out what each input contributed; they add up to `total`. */
+  z.strictObject({ method: z.literal('model-output'), output: name, total: name }),
+  /** Exact Shapley values (Shapley 1953) of an output over groups of tensor columns against a fixed baseline row. */
+  z.strictObject({
+    method: z.literal('exact-shapley'),
+    output: name,
+    tensor: z.string().min(1).max(64),
+    groups: z
+      .array(z.strictObject({ name, columns: z.array(z.int().min(0)).min(1) }))
+      .min(1)
+      .max(12),
+    baseline: z.array(finite).min(1),
+    budgetMs: z.int().positive(),
+  }),
+  z.strictObject({ method: z.literal('none'), reason: text }),
+])
+
+export const contractSchema = z.strictObject({
+  inputs: z.array(inputSpec).min(1).max(256),
+  population: populationSchema,
+  preprocessing: z.array(preprocessingOp).min(1).max(256),
+  outputs: z.array(outputSpec).min(1).max(64),
+  calibration: calibrationSchema,
+  threshold: thresholdSchema.nullable(),
+  explanation: explanationSchema,
+  /** How long a result holds, in minutes after the decision. */
+  validityMinutes: z.int().positive(),
+  /** The time a decision may take before it is refused, in milliseconds. */
+  deadlineMs: z.int().min(10).max(600_000),
+})
+
+/** Golden vectors live in a file of role `golden-vectors`: synthetic inputs at the contract's level and what must come out. */
+export const goldenVectorsSchema = z.strictObject({
+  version: z.literal(1),
+  vectors: z
+    .array(
+      z.strictObject({
+        name: z.string().min(1).max(128),
+        inputs: z.record(
+          name,
+          z.array(
+            z.strictObject({
+              value: z.union([finite, z.string(), z.boolean()]),
+              unit: z.string().optional(),
+              ageMinutes: z.number().min(0),
+            }),
+          ),
+        ),
+        expect: z.union([
+          z.strictObject({ refused: z.string(), about: z.string().optional() }),
+          z.strictObject({ outputs: z.record(name, z.array(finite)), alert: z.boolean() }),
+        ]),
+      }),
+    )
+    .min(1),
+})
+
+export type Contract = z.infer<typeof contractSchema>
+export type InputSpec = z.infer<typeof inputSpec>
+export type OutputSpec = z.infer<typeof outputSpec>
+export type PreprocessingOp = z.infer<typeof preprocessingOp>
+export type Calibration = z.infer<typeof calibrationSchema>
+export type Threshold = z.infer<typeof thresholdSchema>
+export type ExplanationSpec = z.infer<typeof explanationSchema>
+export type GoldenVectors = z.infer<typeof goldenVectorsSchema>

@@ -1,0 +1,36 @@
+import type { JsonObject } from '../../device/platform/canonical-json.ts'
+import type { OutboundRow } from '../egress/outbound.ts'
+import type { LeafDraft } from './leaf.ts'
+
+/** Everything that one event leaves behind, written in one transaction or not at all. */
+export interface Evidence {
+  readonly leaf: LeafDraft
+  /** Sealed under the subject's key; the leaf gets its salted commitment as member `body`. */
+  readonly body?: { readonly id: string; readonly subject: string; readonly content: JsonObject }
+  /** The narrowed row that may leave the box. */
+  readonly outbound?: OutboundRow
+  /** Raises the version floor of a model (with an `activated` leaf). */
+  readonly activation?: ActivationRow
+}
+
+export interface ActivationRow {
+  readonly slot: string
+  readonly modelId: string
+  readonly version: string
+  readonly packageHash: string
+  readonly releaseCounter: number
+}
+
+/** Where an event stands in the log: the answer carries it. */
+export interface AuditPosition {
+  readonly origin: string
+  readonly leafIndex: number
+  /** SHA-256(0x00 ‖ leaf), lowercase hex (RFC 6962 §2.1). */
+  readonly leafHash: string
+}
+
+/** The one way to write. Resolves only after the event is durable (fsync). */
+export interface Ledger {
+  /** @throws StorageError storage_full | storage_failed | storage_closed; then nothing of the event was kept. */
+  commit(evidence: Evidence): Promise<AuditPosition>
+}

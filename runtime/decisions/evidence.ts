@@ -1,0 +1,98 @@
+import type { JsonObject } from '../../device/platform/canonical-json.ts'
+import type { GuardedInputs } from '../../models/contract/guard.ts'
+import type { Principal } from '../access/principal.ts'
+import type { Evidence } from '../audit/types.ts'
+import { latencyBucket, type OutboundRow, type ResultBucket } from '../egress/outbound.ts'
+import type { Decision, DecisionRecord, DecisionRequest } from './types.ts'
+
+/** What one decision leaves behind: its record under the subject's key, its leaf, and the row that may leave the box. */
+export function decisionEvidence(
+  decision: Decision,
+  request: DecisionRequest,
+  caller: Principal,
+  guarded: GuardedInputs | undefined,
+  nowMs: number,
+): Evidence {
+  return {
+    leaf: {
+      kind: 'decision',
+      id: decision.decisionId,
+      model: decision.model.id,
+      version: decision.model.version,
+      package: decision.model.packageHash,
+      outcome: decision.refusal === null ? 'scored' : decision.refusal.code,
+      client: caller.clientId,
+      role: caller.role,
+    },
+    body: {
+      id: decision.decisionId,
+      subject: request.subject,
+      content: decisionRecord(decision, request, caller, guarded, nowMs) as unknown as JsonObject,
+    },
+    outbound: decisionOutbound(decision),
+  }
+}
+
+function decisionRecord(
+  decision: Decision,
+  request: DecisionRequest,
+  requester: Principal,
+  guarded: GuardedInputs | undefined,
+  nowMs: number,
+): DecisionRecord {
+  const features = Object.entries(guarded?.inputs ?? {}).map(([name, observations]) => [
+    name,
+    observations.map(({ value, atMs }) => ({ value, ageMinutes: (nowMs - atMs) / 60_000 })),
+  ])
+  return {
+    kind: 'decision',
+    decision,
+    subject: request.subject,
+    purpose: request.purpose,
+    requester,
+    observations: storable(request.inputs),
+    features: Object.fromEntries(features),
+  }
+}
+
+/** A refused input may be something JSON cannot carry (NaN, an infinity, a lone surrogate); the record then says so in its place. */
+function storable(inputs: DecisionRequest['inputs']): DecisionRequest['inputs'] {
+  const storableValue = (value: number | string | boolean) => {
+    if (typeof value === 'number') return Number.isFinite(value) ? value : String(value)
+    return typeof value === 'string' ? value.toWellFormed() : value
+  }
+  return Object.fromEntries(
+    Object.entries(inputs).map(([name, observations]) => [
+      name.toWellFormed(),
+      observations.map((one) => ({
+        value: storableValue(one.value),
+        ...(one.unit === undefined ? {} : { unit: one.unit.toWellFormed() }),
+        atMs: Number.isFinite(one.atMs) ? one.atMs : 0,
+      })),
+    ]),
+  )
+}
+
+/** Narrowed to enumerations before it is written: the outbox never holds more than may leave. */
+function decisionOutbound(decision: Decision): OutboundRow {
+  return {
+    v: 1,
+    kind: 'decision',
+    model: decision.model.id,
+    version: decision.model.version,
+    result: resultBucket(decision),
+    latency: latencyBucket((decision.timings.totalUs ?? 0) / 1000),
+    alert: decision.assessment?.alert ?? false,
+    feedback: 'none',
+  }
+}
+
+/** How far the output is from the point where it would alert; the value itself stays. */
+function resultBucket({ assessment }: Decision): ResultBucket {
+  if (assessment === null) return 'refused'
+  const threshold = assessment.threshold
+  if (threshold === null) return 'none'
+  const value = assessment.outputs[threshold.output]?.values[0] ?? 0
+  if (value >= threshold.alertAt) return value >= threshold.alertAt * 2 ? 'high' : 'elevated'
+  return value > 0 ? 'low' : 'none'
+}

@@ -1,0 +1,84 @@
+import type { InputSpec } from '../../models/contract/schema.ts'
+import type { HealthReport, ModelSummary } from './service-types.ts'
+import type { Slot, Slots } from './types.ts'
+
+/** Each slot, what runs in it and what it wants to be told. */
+export function summariseModels(slots: Slots): ModelSummary[] {
+  return [...slots].map(([slot, content]) =>
+    content.state === 'active' ? describeActive(slot, content) : describeFault(slot, content.fault),
+  )
+}
+
+/** Is the box fit for use? `degraded` when something is wrong that a person should see to, `unavailable` when no model decides. */
+export function reportHealth(slots: Slots, release: string, logSize: number): HealthReport {
+  const models = [...slots].map(([slot, content]) => {
+    if (content.state === 'unavailable')
+      return { slot, state: 'unavailable' as const, restarts: 0, isolation: null, provider: null }
+    const { state, restarts, isolation, provider } = content.model.worker.status()
+    return { slot, state, restarts, isolation, provider: provider ?? null }
+  })
+  const faults = [...slots].flatMap(([slot, content]) => faultsOf(slot, content))
+  const deciding = models.some(({ state }) => state === 'ready' || state === 'busy')
+  return {
+    status: deciding ? (faults.length === 0 ? 'ready' : 'degraded') : 'unavailable',
+    faults,
+    release,
+    logSize,
+    models,
+  }
+}
+
+function faultsOf(slot: string, content: Slot): string[] {
+  if (content.state === 'unavailable')
+    return [`${slot}: the model does not run (${content.fault}). See docs/errors.md for what to do.`]
+  const { state, isolation } = content.model.worker.status()
+  const faults: string[] = []
+  if (state !== 'ready' && state !== 'busy')
+    faults.push(`${slot}: its worker is ${state}. Requests wait until their deadline.`)
+  if (isolation.level !== 'bubblewrap')
+    faults.push(`${slot}: its worker is not isolated (${isolation.reason}). Install bubblewrap and restart.`)
+  return faults
+}
+
+function describeActive(slot: string, { model }: Extract<Slot, { state: 'active' }>): ModelSummary {
+  const { manifest, packageHash } = model
+  return {
+    slot,
+    state: 'active',
+    fault: null,
+    modelId: manifest.modelId,
+    version: manifest.version,
+    packageHash,
+    clinicalStatus: manifest.clinicalStatus,
+    display: manifest.display,
+    intendedUse: manifest.intendedUse,
+    validityMinutes: manifest.contract.validityMinutes,
+    inputs: manifest.contract.inputs.map(describeInput),
+  }
+}
+
+function describeFault(slot: string, fault: string): ModelSummary {
+  const nothing = {
+    version: null,
+    packageHash: null,
+    clinicalStatus: null,
+    display: null,
+    intendedUse: null,
+    validityMinutes: null,
+  }
+  return { slot, state: 'unavailable', fault, modelId: slot, ...nothing, inputs: [] }
+}
+
+function describeInput(input: InputSpec): ModelSummary['inputs'][number] {
+  return {
+    name: input.name,
+    display: input.display,
+    kind: input.kind,
+    unit: input.kind === 'quantity' ? input.unit : null,
+    range: input.kind === 'quantity' ? input.range : null,
+    values: input.kind === 'code' ? input.values.map(({ code }) => code) : null,
+    series: input.series,
+    required: input.onMissing === 'refuse',
+    maxAgeMinutes: input.maxAgeMinutes,
+  }
+}

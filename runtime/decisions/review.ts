@@ -1,0 +1,93 @@
+import type { JsonObject } from '../../device/platform/canonical-json.ts'
+import { authorise } from '../access/policy.ts'
+import type { Principal } from '../access/principal.ts'
+import type { AuditPosition } from '../audit/types.ts'
+import type { DecisionRoom } from './decide.ts'
+import { DecisionError } from './errors.ts'
+import type { Feedback, FeedbackEntry } from './service-types.ts'
+import type { DecisionAnswer, DecisionRecord } from './types.ts'
+
+interface StoredBody {
+  readonly content: JsonObject
+  readonly position: AuditPosition
+}
+
+/** Where recorded bodies are read back. */
+export interface RecordStore {
+  readBody(id: string): StoredBody | undefined
+  feedbackOf(decisionId: string): readonly StoredBody[]
+}
+
+/** What clinicians said of a decision, as stored under the subject's key. */
+interface FeedbackRecord extends Feedback {
+  readonly kind: 'feedback'
+  readonly feedbackId: string
+  readonly decisionId: string
+  readonly by: string
+  readonly at: string
+}
+
+/**
+ * Reads a decision back. Reading patient data is itself recorded, and the answer waits for that record.
+ * @throws AccessError | DecisionError decision_unknown | StorageError
+ */
+export async function readDecision(
+  decisionId: string,
+  caller: Principal,
+  room: DecisionRoom & { readonly store: RecordStore },
+): Promise<DecisionAnswer & { readonly feedback: readonly FeedbackEntry[] }> {
+  authorise(caller, 'decision.read')
+  const { record, position } = requireRecord(decisionId, room.store)
+  await room.ledger.commit({ leaf: { kind: 'read', decision: decisionId, client: caller.clientId, role: caller.role } })
+  const feedback = room.store.feedbackOf(decisionId).map(({ content, position }) => {
+    const { feedbackId, verdict, reason, by, at } = content as unknown as FeedbackRecord
+    return { feedbackId, verdict, reason, by, at, audit: position }
+  })
+  return { decision: record.decision, audit: position, feedback }
+}
+
+/**
+ * Records that a clinician accepted or overrode a decision, and why. The decision itself never changes.
+ * @throws AccessError | DecisionError decision_unknown | StorageError
+ */
+export async function giveFeedback(
+  decisionId: string,
+  { verdict, reason }: Feedback,
+  caller: Principal,
+  room: DecisionRoom & { readonly store: RecordStore },
+): Promise<{ readonly feedbackId: string; readonly audit: AuditPosition }> {
+  authorise(caller, 'decision.feedback')
+  const { record } = requireRecord(decisionId, room.store)
+  const feedbackId = room.newId()
+  const at = new Date(room.clock.nowMs()).toISOString()
+  const content: FeedbackRecord = { kind: 'feedback', feedbackId, decisionId, verdict, reason, by: caller.clientId, at }
+  const { id, version } = record.decision.model
+  const audit = await room.ledger.commit({
+    leaf: {
+      kind: 'feedback',
+      id: feedbackId,
+      decision: decisionId,
+      verdict,
+      client: caller.clientId,
+      role: caller.role,
+    },
+    body: { id: feedbackId, subject: record.subject, about: decisionId, content: content as unknown as JsonObject },
+    outbound: {
+      v: 1,
+      kind: 'feedback',
+      model: id,
+      version,
+      result: 'none',
+      latency: 'under-10ms',
+      alert: record.decision.assessment?.alert ?? false,
+      feedback: verdict === 'accept' ? 'accepted' : 'overridden',
+    },
+  })
+  return { feedbackId, audit }
+}
+
+function requireRecord(decisionId: string, store: RecordStore): { record: DecisionRecord; position: AuditPosition } {
+  const body = store.readBody(decisionId)
+  if (body === undefined || body.content.kind !== 'decision') throw new DecisionError('decision_unknown')
+  return { record: body.content as unknown as DecisionRecord, position: body.position }
+}

@@ -1,0 +1,71 @@
+import type { Principal } from '../access/principal.ts'
+import type { AuditPosition } from '../audit/types.ts'
+import type { IsolationReport, ProviderReport, WorkerState } from '../inference/types.ts'
+import type { DecisionAnswer, DecisionRequest } from './types.ts'
+
+export interface Feedback {
+  readonly verdict: 'accept' | 'override'
+  /** The clinician's words; stored under the subject's key only. */
+  readonly reason: string
+}
+
+export interface FeedbackEntry extends Feedback {
+  readonly feedbackId: string
+  readonly by: string
+  readonly at: string
+  readonly audit: AuditPosition
+}
+
+export interface ModelSummary {
+  readonly slot: string
+  readonly state: 'active' | 'unavailable'
+  /** Code of the fault that keeps the model from running. */
+  readonly fault: string | null
+  readonly modelId: string
+  readonly version: string | null
+  readonly packageHash: string | null
+  readonly clinicalStatus: string | null
+  readonly display: string | null
+  readonly intendedUse: string | null
+  readonly validityMinutes: number | null
+  readonly inputs: readonly {
+    readonly name: string
+    readonly display: string
+    readonly kind: 'quantity' | 'code' | 'boolean'
+    readonly unit: string | null
+    readonly range: { readonly low: number; readonly high: number } | null
+    readonly values: readonly string[] | null
+    readonly series: boolean
+    readonly required: boolean
+    readonly maxAgeMinutes: number
+  }[]
+}
+
+export interface HealthReport {
+  readonly status: 'ready' | 'degraded' | 'unavailable'
+  /** One sentence a person can act on, per fault. */
+  readonly faults: readonly string[]
+  readonly release: string
+  readonly logSize: number
+  readonly models: readonly {
+    readonly slot: string
+    readonly state: WorkerState | 'unavailable'
+    readonly restarts: number
+    readonly isolation: IsolationReport | null
+    readonly provider: ProviderReport | null
+  }[]
+}
+
+/** What every ingress may ask of the decision room. */
+export interface DecisionService {
+  /** A refusal is an answer (outcome `refused`); what throws is a fault of the box: InferenceError, StorageError, DecisionError. */
+  decide(request: DecisionRequest, caller: Principal): Promise<DecisionAnswer>
+  read(decisionId: string, caller: Principal): Promise<DecisionAnswer & { readonly feedback: readonly FeedbackEntry[] }>
+  giveFeedback(
+    decisionId: string,
+    feedback: Feedback,
+    caller: Principal,
+  ): Promise<{ readonly feedbackId: string; readonly audit: AuditPosition }>
+  models(): readonly ModelSummary[]
+  health(): HealthReport
+}

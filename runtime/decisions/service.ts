@@ -1,0 +1,17 @@
+import { type DecisionRoom, decide } from './decide.ts'
+import { reportHealth, summariseModels } from './report.ts'
+import { giveFeedback, type RecordStore, readDecision } from './review.ts'
+import type { DecisionService } from './service-types.ts'
+
+/** Binds the functions of this room to what they need, for the adapters. */
+export function createDecisionService(
+  room: DecisionRoom & { readonly store: RecordStore; readonly release: string; logSize(): number },
+): DecisionService {
+  return {
+    decide: (request, caller) => decide(request, caller, room),
+    read: (decisionId, caller) => readDecision(decisionId, caller, room),
+    giveFeedback: (decisionId, feedback, caller) => giveFeedback(decisionId, feedback, caller, room),
+    models: () => summariseModels(room.slots),
+    health: () => reportHealth(room.slots, room.release, room.logSize()),
+  }
+}

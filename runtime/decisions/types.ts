@@ -1,0 +1,95 @@
+import type { Observation } from '../../models/contract/guard.ts'
+import type { Assessment } from '../../models/contract/postprocess.ts'
+import type { Manifest } from '../../models/package/manifest.ts'
+import type { Principal } from '../access/principal.ts'
+import type { AuditPosition } from '../audit/types.ts'
+import type { ModelWorker, ProviderReport } from '../inference/types.ts'
+
+/** What every ingress adapter translates its protocol into. */
+export interface DecisionRequest {
+  readonly model: string
+  /** The patient as the sender knows them; never leaves the box, stored only under the subject's key. */
+  readonly subject: string
+  readonly purpose: Purpose
+  /** Observations by the contract's input name. */
+  readonly inputs: Readonly<Record<string, readonly Observation[]>>
+}
+
+export const purposes = ['treatment', 'quality', 'demonstration'] as const
+export type Purpose = (typeof purposes)[number]
+
+/** A model in its slot, ready to decide. */
+export interface ActiveModel {
+  readonly slot: string
+  readonly manifest: Manifest
+  readonly packageHash: string
+  readonly worker: ModelWorker
+}
+
+/** What stands in a slot: a model that decides, or the code of what keeps it from running. */
+export type Slot =
+  | { readonly state: 'active'; readonly model: ActiveModel }
+  | { readonly state: 'unavailable'; readonly fault: string }
+
+export type Slots = ReadonlyMap<string, Slot>
+
+export interface Contribution {
+  readonly name: string
+  readonly display: string
+  readonly value: number
+}
+
+export interface Explanation {
+  readonly method: 'model-output' | 'exact-shapley' | 'none'
+  readonly of: string
+  readonly contributions: readonly Contribution[]
+  /** For Shapley values: the output at the baseline row; contributions add up to output − baseline. */
+  readonly baseline: number | null
+  /** output − baseline − Σ contributions; how far the explanation is from adding up. */
+  readonly residual: number
+  readonly reason: string | null
+}
+
+/** The part of a decision that a clinician is told, whichever protocol asked. */
+export interface Decision {
+  readonly decisionId: string
+  readonly subjectPseudonym: string
+  readonly model: {
+    readonly id: string
+    readonly version: string
+    readonly packageHash: string
+    readonly clinicalStatus: string
+  }
+  readonly decidedAt: string
+  readonly outcome: 'scored' | 'refused'
+  readonly refusal: { readonly code: string; readonly about: string | null; readonly message: string } | null
+  readonly assessment: Assessment | null
+  readonly flags: readonly { readonly input: string; readonly flag: string }[]
+  readonly explanation: Explanation | null
+  readonly narrative: string
+  /** RFC 3339 moment after which the result no longer holds; null for a refusal. */
+  readonly validUntil: string | null
+  readonly provider: ProviderReport | null
+  readonly timings: Readonly<Record<string, number>>
+  readonly advisory: string
+}
+
+export interface DecisionAnswer {
+  readonly decision: Decision
+  readonly audit: AuditPosition
+}
+
+/** What is stored under the subject's key: the decision and everything needed to recompute it. */
+export interface DecisionRecord {
+  readonly kind: 'decision'
+  readonly decision: Decision
+  readonly subject: string
+  readonly purpose: Purpose
+  readonly requester: Principal
+  /** As sent: what came in, in the sender's units. */
+  readonly observations: DecisionRequest['inputs']
+  /** As used: after unit conversion, rounding and guards, in the contract's units. */
+  readonly features: Readonly<
+    Record<string, readonly { readonly value: number | string | boolean; readonly ageMinutes: number }[]>
+  >
+}

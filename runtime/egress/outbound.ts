@@ -1,0 +1,30 @@
+import { z } from 'zod'
+
+/**
+ * What may ever leave the box about a decision: enumerations, buckets and flags. There is no field that could hold
+ * free text, an identity, a time or an id of the decision; ids are drawn later, inside egress.
+ */
+export const resultBuckets = ['refused', 'none', 'low', 'elevated', 'high'] as const
+export const latencyBuckets = ['under-10ms', 'under-100ms', 'under-1s', 'over-1s'] as const
+export const feedbackFlags = ['none', 'accepted', 'overridden'] as const
+
+export const outboundRow = z.strictObject({
+  v: z.literal(1),
+  kind: z.enum(['decision', 'feedback']),
+  model: z.string().regex(/^[a-z][a-z0-9-]{0,63}$/),
+  version: z.string().regex(/^\d{1,6}\.\d{1,6}\.\d{1,6}(-[0-9A-Za-z.-]{1,64})?$/),
+  result: z.enum(resultBuckets),
+  latency: z.enum(latencyBuckets),
+  alert: z.boolean(),
+  feedback: z.enum(feedbackFlags),
+})
+
+export type OutboundRow = z.infer<typeof outboundRow>
+export type ResultBucket = (typeof resultBuckets)[number]
+export type LatencyBucket = (typeof latencyBuckets)[number]
+
+export function latencyBucket(ms: number): LatencyBucket {
+  if (ms < 10) return 'under-10ms'
+  if (ms < 100) return 'under-100ms'
+  return ms < 1000 ? 'under-1s' : 'over-1s'
+}

@@ -1,0 +1,29 @@
+import { WardstoneError, type WardstoneErrorOptions } from '../../device/platform/errors.ts'
+
+export const httpErrors = {
+  request_malformed: 'The request does not follow the contract. GET /v1/openapi.json describes it.',
+  request_not_json: 'The body is not JSON (RFC 8259) in UTF-8 without a byte order mark.',
+  request_name_repeated: 'A name occurs twice in one JSON object, so it is not clear which value is meant.',
+  request_number_unrepresentable: 'A number is too large or too small to be represented.',
+  request_too_deep: 'The JSON is nested too deeply.',
+  request_too_many_values: 'The JSON has too many names in an object or too many items in a list.',
+  request_unsupported_media_type: 'The body must be application/json in UTF-8, not compressed.',
+  request_too_large: 'The body is larger than the limit.',
+  request_headers_too_large: 'The request line and headers are larger than the limit.',
+  request_timeout: 'The request did not arrive in time.',
+  route_unknown: 'There is no such route. GET /v1/openapi.json lists the routes.',
+  method_not_allowed: 'The route does not take this method.',
+  http_version_unsupported: 'Only HTTP/1.1 is spoken here.',
+  server_stopping: 'The box is stopping. Try again in a moment.',
+  response_malformed: 'The answer did not follow the contract and was not sent.',
+  tls_handshake_failed: 'The TLS handshake failed: no client certificate, or one that is not accepted here. There is no HTTP answer.',
+  internal: 'A fault inside the box. The request id finds it in the log.',
+} as const
+
+export type HttpErrorCode = keyof typeof httpErrors
+
+export class HttpError extends WardstoneError<HttpErrorCode> {
+  constructor(code: HttpErrorCode, options?: WardstoneErrorOptions) {
+    super(code, httpErrors[code], options)
+  }
+}

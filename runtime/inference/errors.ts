@@ -1,0 +1,20 @@
+import { WardstoneError, type WardstoneErrorOptions } from '../../device/platform/errors.ts'
+
+export const inferenceErrors = {
+  inference_deadline: 'The model did not answer before the deadline. A worker still busy with the request was stopped and is restarting.',
+  inference_worker_lost: 'The process that ran the model ended while it worked on this request. It is restarting.',
+  inference_out_of_memory: 'The model ran out of memory while it worked on this request.',
+  inference_failed: 'The model could not compute this request.',
+  inference_unavailable: 'The model is not ready: its worker is starting or waits before it is started again.',
+  inference_overloaded: 'Too many requests wait for this model.',
+  inference_load_failed: 'The model could not be loaded.',
+  inference_self_test_failed: 'The model does not reproduce its golden vectors on this device.',
+} as const
+
+export type InferenceErrorCode = keyof typeof inferenceErrors
+
+export class InferenceError extends WardstoneError<InferenceErrorCode> {
+  constructor(code: InferenceErrorCode, options?: WardstoneErrorOptions) {
+    super(code, inferenceErrors[code], options)
+  }
+}

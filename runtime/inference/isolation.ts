@@ -1,0 +1,166 @@
+import { spawnSync } from 'node:child_process'
+import { existsSync, lstatSync, readlinkSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { IsolationReport } from './types.ts'
+
+/**
+ * Private writable memory that Node and its addon take before any model: most of it is V8's reserved code range.
+ * RLIMIT_DATA counts reservations, so the ceiling of a process is this and what the model may take.
+ */
+export const processDataBytes = 768 * 1024 * 1024
+/** Stack and heap arena of one more thread. */
+const threadDataBytes = 16 * 1024 * 1024
+
+const PROBE_TIMEOUT_MS = 10_000
+const root = fileURLToPath(new URL('../..', import.meta.url))
+
+/** What a worker reads of our own code, and nothing else of the installation. */
+const sources = [
+  'package.json',
+  'device/crypto',
+  'device/platform',
+  'models/contract',
+  'models/package',
+  'runtime/inference',
+  'runtime/bin/inference-worker.ts',
+]
+
+export interface WorkerCommand {
+  readonly file: string
+  readonly args: readonly string[]
+  /** The whole environment: nothing is inherited. */
+  readonly env: Readonly<Record<string, string>>
+}
+
+/** The walls found on this machine, and how to start a process behind them. */
+export interface Isolation {
+  readonly report: IsolationReport
+  /** @param entry module to run, below one of the folders a worker may read; the worker's own unless a test probes the walls. */
+  command(entry?: string): WorkerCommand
+}
+
+export const workerEntry = join(root, 'runtime/bin/inference-worker.ts')
+
+/** What a worker would be walled off with on this machine now. */
+export function isolationProbe(memoryLimitBytes = 0, threads = 1): IsolationReport {
+  return findIsolation(memoryLimitBytes, threads).report
+}
+
+/**
+ * Finds the strongest walls that work here by starting a process behind each in turn, the strongest first; blocks for
+ * some ten milliseconds. `level` skips stronger ones.
+ */
+export function findIsolation(
+  modelBytes: number,
+  threads: number,
+  level: IsolationReport['level'] = 'bubblewrap',
+): Isolation {
+  const limits = findLimits(modelBytes + processDataBytes + threads * threadDataBytes)
+  const bubblewrap = findProgram('bwrap')
+  if (level === 'bubblewrap' && bubblewrap !== undefined) {
+    for (const privileges of [['--unshare-user', '--disable-userns'], []]) {
+      const prefix = [...limits.prefix, bubblewrap, ...privileges, ...bubblewrapArguments()]
+      if (starts(prefix)) return bubblewrapIsolation(prefix, limits.memoryLimitBytes)
+    }
+  }
+  return plainIsolation(limits, plainReason(level, bubblewrap))
+}
+
+function bubblewrapIsolation(prefix: readonly string[], memoryLimitBytes: number | null): Isolation {
+  const reason = 'own network, process, mount and IPC namespaces without capabilities'
+  const report: IsolationReport = { level: 'bubblewrap', networkIsolated: true, memoryLimitBytes, reason }
+  return { report, command: (entry = workerEntry) => nodeCommand(prefix, entry, '/tmp') }
+}
+
+function plainIsolation(limits: Limits, reason: string): Isolation {
+  const prefix = [...dieWithParent(), ...limits.prefix]
+  const { memoryLimitBytes } = limits
+  const report: IsolationReport = { level: 'plain', networkIsolated: false, memoryLimitBytes, reason }
+  return { report, command: (entry = workerEntry) => nodeCommand(prefix, entry, '/nonexistent') }
+}
+
+function plainReason(level: IsolationReport['level'], bubblewrap: string | undefined): string {
+  if (level === 'plain') return 'asked for'
+  return bubblewrap === undefined ? 'bubblewrap is not installed' : 'the system does not let bubblewrap make namespaces'
+}
+
+/** Node's own permissions are a second fence: a native addon escapes them, so they are never the wall. */
+function nodeCommand(prefix: readonly string[], entry: string, home: string): WorkerCommand {
+  const readable = [...sources.map((path) => join(root, path)), ...packages().map(({ at }) => at)]
+  const node = [
+    process.execPath,
+    '--disable-sigusr1',
+    '--permission',
+    '--allow-addons',
+    ...readable.map((path) => `--allow-fs-read=${path}`),
+    '--disable-warning=PERM0001',
+    '--v8-pool-size=1',
+    entry,
+  ]
+  const [file = process.execPath, ...args] = [...prefix, ...node]
+  // The telemetry of onnxruntime's Linux build is switched off before the addon is loaded.
+  return { file, args, env: { ORT_DISABLE_TELEMETRY: '1', HOME: home, TMPDIR: home } }
+}
+
+function bubblewrapArguments(): string[] {
+  const readOnly = (from: string, to = from) => ['--ro-bind', from, to]
+  return [
+    ...['--unshare-net', '--unshare-pid', '--unshare-ipc', '--unshare-uts', '--unshare-cgroup-try'],
+    ...['--die-with-parent', '--new-session', '--cap-drop', 'ALL'],
+    ...systemLibraries(),
+    ...['--proc', '/proc', '--dev', '/dev', '--tmpfs', '/tmp'],
+    ...readOnly(process.execPath),
+    ...sources.flatMap((path) => readOnly(join(root, path))),
+    ...packages().flatMap(({ from, at }) => readOnly(from, at)),
+    ...['--remount-ro', '/', '--chdir', '/'],
+  ]
+}
+
+function systemLibraries(): string[] {
+  return ['/usr/lib', '/usr/lib64', '/lib', '/lib64', '/etc/ld.so.cache', '/sys/devices/system/cpu'].flatMap((path) => {
+    if (!existsSync(path)) return []
+    return lstatSync(path).isSymbolicLink() ? ['--symlink', readlinkSync(path), path] : ['--ro-bind', path, path]
+  })
+}
+
+/** The addon and its JavaScript half, seen inside where Node looks for them, wherever the installation keeps them. */
+function packages(): { readonly from: string; readonly at: string }[] {
+  const resolve = createRequire(import.meta.url).resolve
+  return ['onnxruntime-node', 'onnxruntime-common'].map((name) => {
+    const at = join('node_modules', name)
+    const inside = resolve(name)
+    return { from: inside.slice(0, inside.lastIndexOf(at) + at.length), at: join(root, at) }
+  })
+}
+
+interface Limits {
+  readonly prefix: readonly string[]
+  readonly memoryLimitBytes: number | null
+}
+
+/** No core dump (it would hold weights), no file growth anywhere, few descriptors, a ceiling on private memory. */
+function findLimits(dataBytes: number): Limits {
+  const program = findProgram('prlimit')
+  if (program === undefined) return { prefix: [], memoryLimitBytes: null }
+  const prefix = [program, `--data=${dataBytes}`, '--core=0', '--fsize=0', '--nofile=64']
+  return starts(prefix) ? { prefix, memoryLimitBytes: dataBytes } : { prefix: [], memoryLimitBytes: null }
+}
+
+/** Without bubblewrap the kernel is asked by setpriv to end the worker with us, even when it is deep in a computation. */
+function dieWithParent(): string[] {
+  const program = findProgram('setpriv')
+  const prefix = program === undefined ? [] : [program, '--no-new-privs', '--pdeathsig', 'KILL']
+  return prefix.length > 0 && starts(prefix) ? prefix : []
+}
+
+function starts(prefix: readonly string[]): boolean {
+  const [file = process.execPath, ...args] = [...prefix, process.execPath, '--version']
+  const probe = spawnSync(file, args, { stdio: 'ignore', env: {}, timeout: PROBE_TIMEOUT_MS, killSignal: 'SIGKILL' })
+  return probe.status === 0
+}
+
+function findProgram(name: string): string | undefined {
+  return ['/usr/bin', '/bin', '/usr/local/bin'].map((folder) => join(folder, name)).find((path) => existsSync(path))
+}

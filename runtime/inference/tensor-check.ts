@@ -1,0 +1,41 @@
+import type { Tensor, Tensors } from '../../models/contract/tensor.ts'
+
+/** What may cross to a worker or back in one request. Volumes will go through shared memory, not through this channel. */
+export const MAX_TENSORS = 64
+export const MAX_TENSOR_BYTES = 64 * 1024 * 1024
+const MAX_RANK = 16
+const MAX_NAME_LENGTH = 256
+
+/**
+ * True when a value is a set of well-formed tensors within the limits: known types, dims that multiply to the data's
+ * length. Used on both sides of the channel; a worker that has been taken over can send anything.
+ */
+export function isTensors(value: unknown): value is Tensors {
+  if (typeof value !== 'object' || value === null) return false
+  const entries: [string, unknown][] = Object.entries(value)
+  if (entries.length > MAX_TENSORS) return false
+  let bytes = 0
+  for (const [name, tensor] of entries) {
+    if (name.length > MAX_NAME_LENGTH || !isTensor(tensor)) return false
+    bytes += tensor.data.byteLength
+  }
+  return bytes <= MAX_TENSOR_BYTES
+}
+
+function isTensor(value: unknown): value is Tensor {
+  if (typeof value !== 'object' || value === null) return false
+  const { dtype, dims, data } = value as { dtype?: unknown; dims?: unknown; data?: unknown }
+  if (!Array.isArray(dims) || dims.length > MAX_RANK || !dims.every(isDimension)) return false
+  const count = dims.reduce<number>((product, dim) => product * dim, 1)
+  return isDataOf(dtype, data) && data.length === count
+}
+
+function isDimension(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0
+}
+
+function isDataOf(dtype: unknown, data: unknown): data is Tensor['data'] {
+  if (dtype === 'float32') return data instanceof Float32Array
+  if (dtype === 'int64') return data instanceof BigInt64Array
+  return dtype === 'bool' && data instanceof Uint8Array
+}

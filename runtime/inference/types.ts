@@ -1,0 +1,73 @@
+import type { Clock } from '../../device/platform/clock.ts'
+import type { Log } from '../../device/platform/log.ts'
+import type { Tensors } from '../../models/contract/tensor.ts'
+import type { ManifestFile } from '../../models/package/manifest.ts'
+
+/** Where a worker finds its model: a verified package, already open, and the key to one of its files. */
+export interface WorkerSource {
+  readonly modelId: string
+  /** Open and read-only. It is opened anew for the worker, so the caller may close it as soon as the worker is made. */
+  readonly fd: number
+  readonly payloadOffset: number
+  readonly file: ManifestFile
+  readonly fileIndex: number
+  /** Copied, for restarts; the copy is wiped when the worker stops. */
+  readonly contentKey: Uint8Array
+  readonly salt: Uint8Array
+}
+
+export interface WorkerOptions {
+  readonly source: WorkerSource
+  /** Threads within one operator. */
+  readonly threads: number
+  /** What the model may take on top of the process's own memory (see `processDataBytes` in isolation.ts). */
+  readonly memoryLimitBytes: number
+  /** Requests that may wait; one more is refused. */
+  readonly maxQueue: number
+  /** `required`: without bubblewrap the model is not loaded. `preferred`: it is, and the report says so. */
+  readonly isolation: 'required' | 'preferred'
+  readonly clock: Clock
+  readonly log: Log
+}
+
+/** How far a worker process is walled off, as found at start; anything below `bubblewrap` is shown as a fault. */
+export interface IsolationReport {
+  readonly level: 'bubblewrap' | 'plain'
+  /** No interface but loopback inside, so nothing can be sent. */
+  readonly networkIsolated: boolean
+  /** Ceiling on private writable memory (RLIMIT_DATA); null when `prlimit` is missing. */
+  readonly memoryLimitBytes: number | null
+  readonly reason: string
+}
+
+/** Which execution provider runs the model. */
+export interface ProviderReport {
+  readonly provider: 'cpu' | 'cuda' | 'webgpu'
+  readonly runtime: string
+  readonly threads: number
+}
+
+export type WorkerState = 'starting' | 'ready' | 'busy' | 'waiting-to-restart' | 'stopped'
+
+export interface WorkerStatus {
+  readonly state: WorkerState
+  readonly pid: number | undefined
+  readonly restarts: number
+  /** How the last process ended, as an identifier: `deadline`, `SIGSEGV`, `exit-1`, `out-of-memory`. */
+  readonly lastFailure: string | undefined
+  readonly isolation: IsolationReport
+  readonly provider: ProviderReport | undefined
+}
+
+/** A model that can be run: a queue in front of one worker process at a time. */
+export interface ModelWorker {
+  /** Resolves once a session is made; rejects with InferenceError inference_load_failed. */
+  ready(): Promise<ProviderReport>
+  /**
+   * Runs the model once. `deadlineMs` is on the monotonic clock: at that moment the caller has its answer or a typed
+   * error, and a worker still busy with this request is killed.
+   */
+  run(inputs: Tensors, deadlineMs: number): Promise<Tensors>
+  status(): WorkerStatus
+  stop(): Promise<void>
+}

@@ -1,0 +1,101 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { constants } from 'node:os'
+import type { Socket } from 'node:net'
+import type { WorkerCommand } from './isolation.ts'
+import { type FromWorker, readFromWorker, type ToWorker } from './protocol.ts'
+
+/** How a process ended: an identifier for status and log, and whether its last words were that memory ran out. */
+export interface WorkerEnd {
+  readonly how: string
+  readonly outOfMemory: boolean
+}
+
+export interface WorkerEvents {
+  /** Undefined: what came is no message of the protocol. */
+  message(message: FromWorker | undefined): void
+  /** Exactly once, whatever happened; nothing comes after it. */
+  ended(end: WorkerEnd): void
+}
+
+export interface WorkerChannel {
+  readonly pid: number | undefined
+  send(message: ToWorker): void
+  /** Whether the process keeps ours alive: while it is loading or busy, not while it is idle. */
+  hold(held: boolean): void
+  /** Closes the channel: an idle process leaves by itself. */
+  release(): void
+  /** Ends the process and, through its namespace, everything inside. */
+  kill(): void
+}
+
+const STDERR_TAIL_BYTES = 8192
+/** Standard error may close after the exit is known; longer than this nobody waits for the last words. */
+const LAST_WORDS_MS = 100
+const OUT_OF_MEMORY = /out of memory|bad_alloc|allocation failed/i
+
+/**
+ * Starts a worker process with the package as an inherited descriptor. It has no standard output, and what it writes
+ * to standard error is only searched for its last words: the runtime's texts can quote an element of an input.
+ */
+export function launchWorker(command: WorkerCommand, packageFd: number, events: WorkerEvents): WorkerChannel {
+  const child = spawn(command.file, command.args, {
+    env: { ...command.env },
+    cwd: '/',
+    // A session of its own: an interrupt typed at a terminal goes to us, and we stop the worker in our order.
+    detached: true,
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc', packageFd],
+    serialization: 'advanced',
+  })
+  const kill = () => void child.kill('SIGKILL')
+  let released = false
+  watchEnd(child, events)
+  child.on('message', (message) => events.message(readFromWorker(message)))
+  // A process that has closed its channel is of no use, even when it still runs.
+  child.on('disconnect', () => released || kill())
+  return {
+    pid: child.pid,
+    send: (message) => void child.send(message, (error) => error === null || kill()),
+    hold: (held) => hold(child, held),
+    release: () => {
+      released = true
+      if (child.connected) child.disconnect()
+    },
+    kill,
+  }
+}
+
+function hold(child: ChildProcess, held: boolean): void {
+  const parts = [child, child.channel, child.stderr as Socket | null]
+  for (const part of parts) {
+    if (held) part?.ref()
+    else part?.unref()
+  }
+}
+
+function watchEnd(child: ChildProcess, events: WorkerEvents): void {
+  let tail = ''
+  let how: string | undefined
+  let ended = false
+  const end = () => {
+    if (ended) return
+    ended = true
+    events.ended({ how: how ?? 'not-started', outOfMemory: OUT_OF_MEMORY.test(tail) })
+  }
+  child.stderr?.setEncoding('latin1')
+  child.stderr?.on('data', (text: string) => {
+    tail = (tail + text).slice(-STDERR_TAIL_BYTES)
+  })
+  child.on('exit', (code, signal) => {
+    how = signal ?? exitName(code ?? 0)
+    setTimeout(end, LAST_WORDS_MS)
+  })
+  child.on('close', end)
+  // Only a process that never started has no exit to come.
+  child.on('error', () => child.pid === undefined && end())
+}
+
+/** bubblewrap leaves with 128 + the signal that ended the process inside, as a shell does. */
+function exitName(code: number): string {
+  const signal = Object.entries(constants.signals).find(([, number]) => number === code - 128)
+  return signal?.[0] ?? `exit-${code}`
+}
