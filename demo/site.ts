@@ -4,12 +4,9 @@ import { generateHpkeKey } from '../device/crypto/hpke.ts'
 import type { CryptoProvider } from '../device/crypto/provider.ts'
 import type { Randomness } from '../device/crypto/randomness.ts'
 import { generateSigningKey } from '../device/crypto/signing.ts'
-import {
-  createAuthority,
-  createCertificateRequest,
-  generateIdentityKey,
-  issueCertificate,
-} from '../device/identity/certificates.ts'
+import { type CertificateOptions, createAuthority, issueCertificate } from '../device/identity/certificate-authority.ts'
+import { createCertificateRequest } from '../device/identity/certificate-request.ts'
+import { generateIdentityKey } from '../device/identity/identity-key.ts'
 import { readFileBounded, syncDirectory, writeFileAtomic } from '../device/platform/atomic-file.ts'
 import { roles } from '../runtime/access/principal.ts'
 import type { RuntimeConfig } from '../runtime/config.ts'
@@ -22,7 +19,15 @@ export interface Site {
   path(name: string): string
 }
 
-export const SITE_VERSION = 1
+/** The slots that were filled are named, so that one that vanished later is told from one that is new. */
+interface SiteRecord {
+  readonly version: number
+  readonly deviceId: string
+  readonly slots: readonly string[]
+}
+
+const SITE_VERSION = 1
+export const packageFiles = ['package.wspkg', 'image.json', 'grant.json'] as const
 const DEVICE_ID = 'development-device'
 const DAYS = 3650
 
@@ -36,16 +41,25 @@ const siteFiles = [
   ...['signing/vendor.key', 'signing/vendor.pub', 'signing/fleet.key', 'signing/fleet.pub', 'runtime.json'],
 ]
 
+/** What a site is made with. */
+export interface SiteTools {
+  readonly provider: CryptoProvider
+  readonly randomness: Randomness
+  progress(line: string): void
+  /** Fills slots of a site; returns the names of all slots it is responsible for. */
+  install(site: Site): Promise<readonly string[]>
+}
+
 /** Uses the site in `root`, or makes it. @throws DemoError saying what is wrong with the folder and what to do */
-export async function openSite(
-  root: string,
-  provider: CryptoProvider,
-  randomness: Randomness,
-  progress: (line: string) => void,
-): Promise<Site> {
+export async function openSite(root: string, tools: SiteTools): Promise<Site> {
   const site = siteAt(resolve(root))
-  if (isEmptyOrMissing(site.root)) await makeSite(site, provider, randomness, progress)
-  else checkSite(site)
+  if (isEmptyOrMissing(site.root)) {
+    await makeSite(site, tools)
+    return site
+  }
+  const record = checkSite(site)
+  const slots = await tools.install(site)
+  if (slots.some((slot) => !record.slots.includes(slot))) recordSite(site, [...new Set([...record.slots, ...slots])])
   return site
 }
 
@@ -61,35 +75,39 @@ function isEmptyOrMissing(root: string): boolean {
   }
 }
 
-function checkSite(site: Site): void {
-  let version: unknown
+function checkSite(site: Site): SiteRecord {
   try {
     if (!existsSync(site.path('site.json'))) throw new DemoError('demo_site_foreign', { about: site.root })
-    version = JSON.parse(readFileBounded(site.path('site.json'), 4096).toString('utf8')).version
-    for (const name of siteFiles) {
-      if (!existsSync(site.path(name))) throw new DemoError('demo_site_incomplete', { about: name })
-      if (statSync(site.path(name)).size === 0) throw new DemoError('demo_site_incomplete', { about: name })
-      accessSync(site.path(name), constants.R_OK)
-    }
+    const record: SiteRecord = JSON.parse(readFileBounded(site.path('site.json'), 4096).toString('utf8'))
+    if (record.version !== SITE_VERSION || !Array.isArray(record.slots))
+      throw new DemoError('demo_site_foreign', { about: site.root })
+    const slotFiles = record.slots.flatMap((slot) => packageFiles.map((name) => `store/${slot}/${name}`))
+    for (const name of [...siteFiles, ...slotFiles]) requireFile(site, name)
+    return record
   } catch (cause) {
     if (cause instanceof DemoError) throw cause
     throw new DemoError('demo_site_unreadable', { cause, about: site.root })
   }
-  if (version !== SITE_VERSION) throw new DemoError('demo_site_foreign', { about: site.root })
+}
+
+function requireFile(site: Site, name: string): void {
+  if (!existsSync(site.path(name)) || statSync(site.path(name)).size === 0)
+    throw new DemoError('demo_site_incomplete', { about: name })
+  accessSync(site.path(name), constants.R_OK)
+}
+
+function recordSite(site: Site, slots: readonly string[]): void {
+  const record: SiteRecord = { version: SITE_VERSION, deviceId: site.deviceId, slots }
+  writeFileAtomic(site.path('site.json'), `${JSON.stringify(record)}\n`)
 }
 
 /** Made beside its place and renamed into it when whole: a crash, a full disk or Ctrl-C leaves no half-made site. */
-async function makeSite(
-  site: Site,
-  provider: CryptoProvider,
-  randomness: Randomness,
-  progress: (line: string) => void,
-): Promise<void> {
+async function makeSite(site: Site, tools: SiteTools): Promise<void> {
   const making = `${site.root}.making-${process.pid}`
   removeLeftovers(site.root)
-  progress(`Making a development site in ${site.root}`)
+  tools.progress(`Making a development site in ${site.root}`)
   try {
-    await writeSite(siteAt(making), provider, randomness)
+    await writeSite(siteAt(making), tools)
     if (existsSync(site.root)) rmSync(site.root, { recursive: true })
     renameSync(making, site.root)
     syncDirectory(dirname(site.root))
@@ -119,7 +137,7 @@ export function siteWriteError(cause: unknown, about: string): unknown {
   return cause
 }
 
-async function writeSite(site: Site, provider: CryptoProvider, randomness: Randomness): Promise<void> {
+async function writeSite(site: Site, { provider, randomness, install }: SiteTools): Promise<void> {
   for (const folder of ['authority', 'device', 'server', 'clients', 'keys', 'signing', 'store', 'data']) {
     mkdirSync(site.path(folder), { recursive: true, mode: 0o700 })
   }
@@ -128,7 +146,7 @@ async function writeSite(site: Site, provider: CryptoProvider, randomness: Rando
   writeFileAtomic(site.path('keys/database.key'), randomness.bytes(32))
   writeFileAtomic(site.path('keys/subjects.key'), randomness.bytes(32))
   writeFileAtomic(site.path('runtime.json'), `${JSON.stringify(runtimeConfig(site.deviceId), null, 2)}\n`)
-  writeFileAtomic(site.path('site.json'), `${JSON.stringify({ version: SITE_VERSION, deviceId: site.deviceId })}\n`)
+  recordSite(site, await install(site))
 }
 
 async function writeCertificates(site: Site, provider: CryptoProvider): Promise<void> {
@@ -140,10 +158,7 @@ async function writeCertificates(site: Site, provider: CryptoProvider): Promise<
   })
   writeFileAtomic(site.path('authority/ca.key'), authority.privatePem)
   writeFileAtomic(site.path('authority/ca.pem'), authority.certificatePem)
-  const issue = async (
-    name: string,
-    extra: Pick<Parameters<typeof issueCertificate>[3], 'profile' | 'commonName'> & object,
-  ) => {
+  const issue = async (name: string, extra: Omit<CertificateOptions, 'days' | 'nowMs'>) => {
     const key = await generateIdentityKey(provider)
     const csr = await createCertificateRequest(provider, key.privatePem, {
       commonName: extra.commonName,

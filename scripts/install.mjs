@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { isStamped, pinnedNode, SetupFailure, say, writeStamp } from './setup-state.mjs'
 
 /** What the packages take on the disk, with room for npm's own cache; checked before anything is removed. */
-const NEEDED_BYTES = 2 * 1024 ** 3
+const NEEDED_BYTES = 1.5 * 1024 ** 3
 const PROGRESS_MS = 3000
 const MAX_KEPT_OUTPUT = 64 * 1024
 

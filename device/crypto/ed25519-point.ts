@@ -5,8 +5,8 @@ const D = modulo(-121665n * modularPower(121666n, P - 2n, P), P)
 
 /**
  * True when 32 bytes are an Ed25519 public key worth trusting: a canonical encoding of a point on the curve (RFC 8032
- * section 5.1.3) that is not of small order. Under a small-order key (an all-zero file is one) signatures can be made without
- * any private key.
+ * section 5.1.3) that is not of small order. Under a small-order key (32 zero octets are one) signatures can be made without any
+ * private key, and not every provider refuses them.
  */
 export function isEd25519PublicKey(raw: Uint8Array): boolean {
   if (raw.length !== 32) return false

@@ -21,6 +21,7 @@ export interface HpkeRecipient {
 
 const ALGORITHM = { name: 'ECDH', namedCurve: 'P-256' }
 const MAX_PLAINTEXT_BYTES = 4096
+const MAX_INFO_BYTES = 4096
 const TAG_BYTES = 16
 
 export async function generateHpkeKey(
@@ -43,8 +44,8 @@ export async function loadHpkeRecipient(provider: CryptoProvider, privatePem: st
 }
 
 /**
- * A recipient over a private key that may be a handle: nothing here exports it. Its public half is passed because a handle
- * cannot always give it.
+ * A recipient over a private key that may be a handle: nothing here exports it. Its public half is passed in, because from the
+ * private half alone the library would export it or, failing that, guess the sign of y.
  * @throws CryptoError crypto_key_malformed
  */
 export async function createHpkeRecipient(
@@ -57,8 +58,8 @@ export async function createHpkeRecipient(
     publicKey: Uint8Array.from(point),
     open: async ({ enc, ciphertext }, info) => {
       // RFC 9180 section 7.1.4: the encapsulated key is validated before it meets the private key.
-      const sized = ciphertext.length >= TAG_BYTES && ciphertext.length <= MAX_PLAINTEXT_BYTES + TAG_BYTES
-      if (!sized || !isP256Point(enc)) throw new CryptoError('crypto_hpke_failed')
+      const isSized = ciphertext.length >= TAG_BYTES && areSized(ciphertext.length - TAG_BYTES, info.length)
+      if (!isSized || !isP256Point(enc)) throw new CryptoError('crypto_hpke_failed')
       try {
         return new Uint8Array(await createHpkeSuite(provider).open({ recipientKey, enc, info }, ciphertext))
       } catch (cause) {
@@ -69,7 +70,7 @@ export async function createHpkeRecipient(
 }
 
 /**
- * Seals at most 4,096 bytes to a recipient with a fresh ephemeral key.
+ * Seals at most 4,096 bytes, in a context of at most 4,096, to a recipient with a fresh ephemeral key.
  * @throws CryptoError crypto_key_malformed (recipient), crypto_hpke_failed (plaintext or info too long)
  */
 export async function hpkeSeal(
@@ -79,13 +80,17 @@ export async function hpkeSeal(
   plaintext: Uint8Array,
 ): Promise<WrappedKey> {
   const key = await importPoint(provider, recipientPublicKey)
-  if (plaintext.length > MAX_PLAINTEXT_BYTES) throw new CryptoError('crypto_hpke_failed', { about: 'length' })
+  if (!areSized(plaintext.length, info.length)) throw new CryptoError('crypto_hpke_failed', { about: 'length' })
   try {
     const { enc, ct } = await createHpkeSuite(provider).seal({ recipientPublicKey: key, info }, plaintext)
     return { enc: new Uint8Array(enc), ciphertext: new Uint8Array(ct) }
   } catch (cause) {
     throw new CryptoError('crypto_hpke_failed', { cause })
   }
+}
+
+function areSized(plaintextBytes: number, infoBytes: number): boolean {
+  return plaintextBytes <= MAX_PLAINTEXT_BYTES && infoBytes <= MAX_INFO_BYTES
 }
 
 async function importPoint(provider: CryptoProvider, point: Uint8Array): Promise<CryptoKey> {

@@ -44,8 +44,7 @@ export function divide(a: Rational, b: Rational): Rational {
 export function rationalNumber(value: Rational): number {
   const size = magnitude(value.numerator)
   const shift = SIGNIFICANT_DIGITS - (digitCount(size) - digitCount(value.denominator))
-  const digits =
-    shift >= 0 ? (size * power10(shift)) / value.denominator : size / (value.denominator * power10(-shift))
+  const digits = shift >= 0 ? (size * power10(shift)) / value.denominator : size / (value.denominator * power10(-shift))
   return signed(Number(`${digits}e${-shift}`), value.numerator < 0n)
 }
 

@@ -135,6 +135,7 @@ function readQuantity(spec: QuantitySpec, value: unknown, unit: unknown) {
   // Tensors are float32: a value that is infinite there is not a number the model can be fed.
   if (!Number.isFinite(Math.fround(converted))) refuse('input_not_finite', spec.name)
   return {
+    // Adding 0 turns −0 into 0, which is what the record of the decision can say.
     value: spec.decimals === undefined ? converted + 0 : roundHalfAway(converted, spec.decimals),
     plausible: converted >= spec.range.low && converted <= spec.range.high,
   }

@@ -39,10 +39,11 @@ export function postprocess(raw: Tensors, contract: Contract): Assessment {
 }
 
 /**
- * Platt scaling (Platt 1999) of a probability; 0 and 1 stay what they are, as the limits of the formula.
- * @param probability 0 … 1
+ * Platt scaling (Platt 1999) of a raw probability, first limited to 0 … 1. 0 and 1 stay what they are, as the limits of
+ * the formula.
  */
-export function calibrate(probability: number, calibration: Calibration): number {
+export function calibrateProbability(raw: number, calibration: Calibration): number {
+  const probability = Math.min(Math.max(raw, 0), 1)
   if (calibration.method === 'none') return probability
   const logit = Math.log(probability / (1 - probability))
   return 1 / (1 + Math.exp(-(calibration.slope * logit + calibration.intercept)))
@@ -89,7 +90,7 @@ function score(spec: Extract<OutputSpec, { role: 'score' }>, value: number): num
 
 function probability(spec: OutputSpec, value: number, calibration: Calibration): number {
   if (value < -PROBABILITY_SLACK || value > 1 + PROBABILITY_SLACK) invalid(spec)
-  const calibrated = calibrate(Math.min(Math.max(value, 0), 1), calibration)
+  const calibrated = calibrateProbability(value, calibration)
   if (!Number.isFinite(calibrated)) invalid(spec)
   return calibrated
 }

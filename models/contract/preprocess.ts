@@ -38,7 +38,11 @@ function read(matrices: ReadonlyMap<string, Matrix>, name: string): Matrix {
 
 /** One row: the latest observation of all. More rows: one per hour before now, each with that hour's latest. */
 function observe(step: ObserveStep, guarded: GuardedInputs, contract: Contract, nowMs: number): Matrix {
-  const matrix = { rows: step.hours, columns: step.inputs.length, cells: new Float64Array(step.hours * step.inputs.length) }
+  const matrix = {
+    rows: step.hours,
+    columns: step.inputs.length,
+    cells: new Float64Array(step.hours * step.inputs.length),
+  }
   matrix.cells.fill(Number.NaN)
   step.inputs.forEach((name, column) => {
     const spec = contract.inputs.find((input) => input.name === name)

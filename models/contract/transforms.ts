@@ -41,19 +41,20 @@ const transforms: Transforms = {
     shape: (_step, [shape]) => withoutMissing(shape),
   },
   fill: {
-    run: (step, [matrix]) => mapCells(matrix, (value, column) => (Number.isNaN(value) ? at(step.values, column) : value)),
+    run: (step, [matrix]) =>
+      mapCells(matrix, (value, column) => (Number.isNaN(value) ? at(step.values, column) : value)),
     shape: ({ values }, [shape]) => uneven({ values }, shape) ?? withoutMissing(shape),
   },
   standardize: {
-    run: (step, [matrix]) =>
-      mapCells(matrix, (value, column) => (value - at(step.mean, column)) / at(step.sd, column)),
+    run: (step, [matrix]) => mapCells(matrix, (value, column) => (value - at(step.mean, column)) / at(step.sd, column)),
     shape: ({ mean, sd }, [shape]) => uneven({ mean, sd }, shape) ?? shape,
   },
   clip: {
     run: (step, [matrix]) =>
       mapCells(matrix, (value, column) => Math.min(Math.max(value, at(step.low, column)), at(step.high, column))),
     shape: ({ low, high }, [shape]) =>
-      uneven({ low, high }, shape) ?? (low.some((limit, column) => limit > at(high, column)) ? { fault: 'low' } : shape),
+      uneven({ low, high }, shape) ??
+      (low.some((limit, column) => limit > at(high, column)) ? { fault: 'low' } : shape),
   },
   concatenate: {
     run: (_step, from) => concatenate(from),

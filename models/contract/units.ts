@@ -141,7 +141,10 @@ interface Unit {
 const zero = rational(0n)
 const units: ReadonlyMap<string, Unit> = new Map(
   Object.entries(quantities).flatMap(([quantity, { base, codes }]) =>
-    codes.map((code) => [code, { quantity, factor: divide(sizeOf(code), sizeOf(base)), offset: offsets[code] ?? zero }]),
+    codes.map((code) => [
+      code,
+      { quantity, factor: divide(sizeOf(code), sizeOf(base)), offset: offsets[code] ?? zero },
+    ]),
   ),
 )
 

@@ -53,7 +53,7 @@ describe('GraphBuilder', () => {
       { name: 'd', floats: [0.25, 4], type: 6 },
       { name: 'e', s: Buffer.from('edge').toString('base64'), type: 3 },
     ])
-    expect([read.irVersion, read.opsetImport]).toEqual([10, [{ version: 21 }]])
+    expect([read.irVersion, read.opsetImport]).toEqual([10, [{ domain: '', version: 21 }]])
   })
 
   it('refuses a name that is taken, a value of another graph, and a constant of the wrong size', () => {

@@ -1,11 +1,9 @@
-import { createHash } from 'node:crypto'
-import { read as readCallback } from 'node:fs'
-import { promisify } from 'node:util'
 import type { HpkeRecipient } from '../../device/crypto/hpke.ts'
 import type { Verifier } from '../../device/crypto/signing.ts'
 import { decryptFile } from './container.ts'
 import { diagnose } from './diagnose.ts'
 import { PackageError } from './errors.ts'
+import { hashFile } from './file-hash.ts'
 import { unwrapContentKey } from './grant-key.ts'
 import { type Container, readContainer } from './header.ts'
 import { verifyLayout } from './layout.ts'
@@ -24,9 +22,6 @@ import {
 import { openRegularFile, type RegularFile, readRange, readRegularFile } from './regular-file.ts'
 import { verifyRuntimeRange } from './runtime-range.ts'
 import { MAX_GRANT_BYTES, MAX_IMAGE_BYTES, verifyGrant, verifyImageTargets } from './targets.ts'
-
-const readAsync = promisify(readCallback)
-const HASH_PART_BYTES = 1024 * 1024
 
 export interface PackagePaths {
   readonly package: string
@@ -116,32 +111,6 @@ function readSignedManifest(file: RegularFile, target: AgreedTarget): Container 
   const container = readContainer((position, length) => readRange(file.fd, position, length), target.lengthBytes)
   if (container.manifestHash !== target.manifestHash) throw new PackageError('package_manifest_corrupt')
   return container
-}
-
-/** Two parts in memory whatever the size: one is hashed while the next is read off the event loop. */
-async function hashFile(fd: number, lengthBytes: number): Promise<string> {
-  const hash = createHash('sha256')
-  let [ready, spare] = [Buffer.alloc(HASH_PART_BYTES), Buffer.alloc(HASH_PART_BYTES)]
-  let pending = readPart(fd, ready, 0, lengthBytes)
-  for (let position = 0; position < lengthBytes; ) {
-    const count = await pending
-    if (count === 0) throw new PackageError('package_truncated')
-    position += count
-    pending = readPart(fd, spare, position, lengthBytes)
-    hash.update(ready.subarray(0, count))
-    ;[ready, spare] = [spare, ready]
-  }
-  await pending
-  return hash.digest('hex')
-}
-
-async function readPart(fd: number, target: Buffer, position: number, endBytes: number): Promise<number> {
-  try {
-    const { bytesRead } = await readAsync(fd, target, 0, Math.min(target.length, endBytes - position), position)
-    return bytesRead
-  } catch (cause) {
-    throw new PackageError('package_unreadable', { cause })
-  }
 }
 
 function openedPackage(

@@ -63,7 +63,10 @@ class LedgerAccessRecorder implements AccessRecorder {
 
   refused(access: Access, code: string): void {
     const { client, role } = nameOf(access.principal)
-    if (!this.#takeRefusal(client)) return this.counted(access, code)
+    if (!this.#takeRefusal(client)) {
+      this.counted(access, code)
+      return
+    }
     const leaf = { kind: 'refused', code, client, role, route: access.route } as const
     this.#track(
       this.#commit(leaf).then((written) => {

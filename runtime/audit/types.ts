@@ -6,10 +6,16 @@ import type { LeafDraft } from './leaf.ts'
 export interface Evidence {
   readonly leaf: LeafDraft
   /** Sealed under the subject's key; the leaf gets its salted commitment as member `body`. */
-  readonly body?: { readonly id: string; readonly subject: string; readonly content: JsonObject }
+  readonly body?: {
+    readonly id: string
+    readonly subject: string
+    /** Id of the body this one is about: feedback names its decision. */
+    readonly about?: string | undefined
+    readonly content: JsonObject
+  }
   /** The narrowed row that may leave the box. */
   readonly outbound?: OutboundRow
-  /** Raises the version floor of a model (with an `activated` leaf). */
+  /** Raises the version floor of a model; the leaf is of kind `activated` and gets these members. */
   readonly activation?: ActivationRow
 }
 
@@ -31,6 +37,9 @@ export interface AuditPosition {
 
 /** The one way to write. Resolves only after the event is durable (fsync). */
 export interface Ledger {
-  /** @throws StorageError storage_full | storage_failed | storage_closed; then nothing of the event was kept. */
+  /**
+   * @throws StorageError storage_full | storage_failed | storage_busy | storage_row_refused | storage_closed,
+   * AuditError audit_leaf_invalid | audit_evidence_invalid; then nothing of the event was kept.
+   */
   commit(evidence: Evidence): Promise<AuditPosition>
 }

@@ -16,7 +16,8 @@ export const httpErrors = {
   http_version_unsupported: 'Only HTTP/1.1 is spoken here.',
   server_stopping: 'The box is stopping. Try again in a moment.',
   response_malformed: 'The answer did not follow the contract and was not sent.',
-  tls_handshake_failed: 'The TLS handshake failed: no client certificate, or one that is not accepted here. There is no HTTP answer.',
+  tls_handshake_failed:
+    'The TLS handshake failed: no client certificate, or one that is not accepted here. There is no HTTP answer.',
   internal: 'A fault inside the box. The request id finds it in the log.',
 } as const
 

@@ -1,7 +1,8 @@
 import { WardstoneError, type WardstoneErrorOptions } from '../../device/platform/errors.ts'
 
 export const inferenceErrors = {
-  inference_deadline: 'The model did not answer before the deadline. A worker still busy with the request was stopped and is restarting.',
+  inference_deadline:
+    'The model did not answer before the deadline. A worker still busy with the request was stopped and is restarting.',
   inference_worker_lost: 'The process that ran the model ended while it worked on this request. It is restarting.',
   inference_out_of_memory: 'The model ran out of memory while it worked on this request.',
   inference_failed: 'The model could not compute this request.',

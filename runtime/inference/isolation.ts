@@ -108,13 +108,15 @@ function bubblewrapArguments(): string[] {
   const readOnly = (from: string, to = from) => ['--ro-bind', from, to]
   return [
     ...['--unshare-net', '--unshare-pid', '--unshare-ipc', '--unshare-uts', '--unshare-cgroup-try'],
-    ...['--die-with-parent', '--new-session', '--cap-drop', 'ALL'],
+    // No --new-session: the launcher starts the process in a session without a terminal, and one process group for
+    // all of it lets a kill reach a bubblewrap that has only just begun, before --die-with-parent holds.
+    ...['--die-with-parent', '--cap-drop', 'ALL'],
     ...systemLibraries(),
     ...['--proc', '/proc', '--dev', '/dev', '--tmpfs', '/tmp'],
     ...readOnly(process.execPath),
     ...sources.flatMap((path) => readOnly(join(root, path))),
     ...packages().flatMap(({ from, at }) => readOnly(from, at)),
-    ...['--remount-ro', '/', '--chdir', '/'],
+    ...['--remount-ro', '/dev', '--remount-ro', '/', '--chdir', '/'],
   ]
 }
 

@@ -1,23 +1,21 @@
 import { closeSync, openSync } from 'node:fs'
 import type { Tensors } from '../../models/contract/tensor.ts'
-import { type PackageErrorCode, PackageError, packageErrors } from '../../models/package/errors.ts'
+import { PackageError, type PackageErrorCode, packageErrors } from '../../models/package/errors.ts'
 import { InferenceError } from './errors.ts'
 import { findIsolation, type Isolation } from './isolation.ts'
-import type { FromWorker, LoadStage } from './protocol.ts'
-import { type PendingRun, RequestQueue } from './request-queue.ts'
+import { type LoadFault, ModelProcess } from './model-process.ts'
+import { RequestQueue } from './request-queue.ts'
 import { type BackoffSettings, defaultBackoff, RestartBackoff } from './restart-backoff.ts'
 import { isTensors } from './tensor-check.ts'
 import type { ModelWorker, ProviderReport, WorkerOptions, WorkerState, WorkerStatus } from './types.ts'
-import { launchWorker, type WorkerChannel, type WorkerEnd } from './worker-launch.ts'
 
-/** What a site has no reason to set; tests shorten it. */
+/** What a site has no reason to set; tests do. */
 export interface WorkerTuning {
   readonly backoff: BackoffSettings
-  /** A session that is not made by then never will be. */
   readonly loadTimeoutMs: number
-  /** Processes that may end while they load for the first time before the model counts as not loadable. */
+  /** Processes that may end during the very first load before the model counts as not loadable. */
   readonly loadAttempts: number
-  /** How long a stop waits for the request in the worker, and then for the process to leave. */
+  /** How long a stop waits for the request in the process and for the process to leave. */
   readonly stopGraceMs: number
   /** The walls; found on this machine when not given. */
   readonly isolation?: Isolation
@@ -31,9 +29,9 @@ const defaultTuning: WorkerTuning = {
 }
 
 /**
- * A model behind a queue and a process of its own; it starts at once. `run` blocks the thread it is called on and cannot
- * be cancelled, so a deadline is a kill, and a native crash costs one request. A process that ends is replaced
- * after a wait that doubles; requests wait in the queue for it as long as their deadlines allow.
+ * A model behind a queue and a process of its own; it starts at once. ONNX Runtime's `run` blocks its thread and cannot
+ * be cancelled, so a deadline is a kill, and a native crash costs one request. A process that ends is replaced after a
+ * wait that doubles; requests wait in the queue for the next one as long as their deadlines allow.
  */
 export function createModelWorker(options: WorkerOptions, tuning: Partial<WorkerTuning> = {}): ModelWorker {
   const settings = { ...defaultTuning, ...tuning }
@@ -51,31 +49,170 @@ class SupervisedWorker implements ModelWorker {
   readonly #queue: RequestQueue
   readonly #contentKey: Uint8Array
   readonly #loaded = Promise.withResolvers<ProviderReport>()
-
   #state: WorkerState = 'starting'
   #packageFd: number | undefined
-  #channel: WorkerChannel | undefined
-  #inFlight: { readonly id: number; readonly run: PendingRun; readonly startedMs: number } | undefined
-  #timer: NodeJS.Timeout | undefined
-  #provider: ProviderReport | undefined
-  #lastId = 0
+  #process: ModelProcess | undefined
   #starts = 0
-  /** Why we ended the process ourselves, if we did. */
-  #killedFor: string | undefined
+  #restartTimer: NodeJS.Timeout | undefined
+  #provider: ProviderReport | undefined
   #lastFailure: string | undefined
-  #fastestMs = Number.POSITIVE_INFINITY
-  /** Why the model is not served any more. */
+  /** Why the model is not served, once it is given up. */
   #fault: InferenceError | undefined
   #stopping: Promise<void> | undefined
-  #onEnded: (() => void) | undefined
-  #onIdle: (() => void) | undefined
 
   constructor(options: WorkerOptions, tuning: WorkerTuning, isolation: Isolation) {
     this.#options = options
     this.#tuning = tuning
     this.#isolation = isolation
     this.#backoff = new RestartBackoff(options.clock, tuning.backoff)
-    this.#queue = new RequestQueue(options.clock, options.maxQueue, (run) => this.#deadlinePassed(run))
+    this.#queue = new RequestQueue(options.clock, options.maxQueue, (run) => this.#process?.abandon(run))
     this.#contentKey = Uint8Array.from(options.source.contentKey)
+    // Nobody has to wait for ready(); the fault is in the status as well.
+    this.#loaded.promise.catch(() => {})
   }
+
+  start(): void {
+    const { isolation, source } = this.#options
+    try {
+      if (isolation === 'required' && this.#isolation.report.level === 'plain')
+        throw new InferenceError('inference_load_failed', { about: 'isolation is required' })
+      // A descriptor of our own: the number given may be closed and reused for another file before a restart.
+      this.#packageFd = openSync(`/proc/self/fd/${source.fd}`, 'r')
+      this.#launch(this.#packageFd)
+    } catch (error) {
+      const fault = new InferenceError('inference_load_failed', { about: 'package', cause: error })
+      this.#giveUp(error instanceof InferenceError ? error : fault, 'not-started')
+    }
+  }
+
+  ready(): Promise<ProviderReport> {
+    return this.#loaded.promise
+  }
+
+  run(inputs: Tensors, deadlineMs: number): Promise<Tensors> {
+    if (this.#state === 'stopped') return Promise.reject(this.#unavailable())
+    if (!isTensors(inputs)) return Promise.reject(new InferenceError('inference_failed', { about: 'tensors' }))
+    const answer = this.#queue.add(inputs, deadlineMs)
+    this.#serveNext()
+    return answer
+  }
+
+  status(): WorkerStatus {
+    return {
+      state: this.#state,
+      pid: this.#process?.pid,
+      restarts: Math.max(0, this.#starts - 1),
+      lastFailure: this.#lastFailure,
+      isolation: this.#isolation.report,
+      provider: this.#provider,
+    }
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop()
+    return this.#stopping
+  }
+
+  async #stop(): Promise<void> {
+    this.#leave(new InferenceError('inference_load_failed', { about: 'stopped' }))
+    await this.#process?.stop(this.#tuning.stopGraceMs)
+    this.#release()
+  }
+
+  #launch(packageFd: number): void {
+    const { source, threads, clock } = this.#options
+    const { payloadOffset, file, fileIndex, salt } = source
+    this.#state = 'starting'
+    this.#starts += 1
+    const load = { kind: 'load', payloadOffset, file, fileIndex, contentKey: this.#contentKey, salt, threads } as const
+    const { loadTimeoutMs } = this.#tuning
+    this.#process = new ModelProcess(
+      { command: this.#isolation.command(), packageFd, load, loadTimeoutMs, clock },
+      {
+        ready: (provider) => this.#becameReady(provider),
+        idle: () => this.#serveNext(),
+        ended: (how, fault) => this.#processEnded(how, fault),
+      },
+    )
+  }
+
+  #becameReady(provider: ProviderReport): void {
+    const { log, source } = this.#options
+    log.info('inference.ready', {
+      model: source.modelId,
+      isolation: this.#isolation.report.level,
+      starts: this.#starts,
+    })
+    this.#provider = provider
+    this.#backoff.markReady()
+    this.#loaded.resolve(provider)
+    this.#serveNext()
+  }
+
+  #serveNext(): void {
+    const process = this.#process
+    if (this.#state === 'stopped' || !process?.canRun) return
+    const run = this.#queue.take(process.fastestMs)
+    this.#state = run === undefined ? 'ready' : 'busy'
+    if (run !== undefined) process.run(run)
+  }
+
+  #processEnded(how: string, fault: LoadFault | undefined): void {
+    this.#process = undefined
+    if (this.#state === 'stopped') return
+    const { log, source } = this.#options
+    this.#lastFailure = how
+    log.warn('inference.process-ended', { model: source.modelId, how, starts: this.#starts })
+    const hopeless = fault !== undefined || this.#starts >= this.#tuning.loadAttempts
+    if (this.#provider === undefined && hopeless) this.#giveUp(loadError(how, fault), how)
+    else this.#scheduleRestart()
+  }
+
+  #scheduleRestart(): void {
+    const packageFd = this.#packageFd
+    if (packageFd === undefined) return
+    this.#state = 'waiting-to-restart'
+    // Requests that wait have timers of their own that keep our process alive; an idle restart need not.
+    this.#restartTimer = setTimeout(() => this.#launch(packageFd), this.#backoff.nextDelayMs()).unref()
+  }
+
+  #giveUp(fault: InferenceError, how: string): void {
+    const { log, source } = this.#options
+    log.error('inference.load-failed', { model: source.modelId, how })
+    this.#fault = fault
+    this.#lastFailure = how
+    this.#leave(fault)
+    this.#release()
+  }
+
+  /** Takes no request any more and answers those that wait. */
+  #leave(loadError: InferenceError): void {
+    this.#state = 'stopped'
+    clearTimeout(this.#restartTimer)
+    this.#loaded.reject(loadError)
+    this.#queue.rejectAll(this.#unavailable())
+  }
+
+  #release(): void {
+    this.#contentKey.fill(0)
+    if (this.#packageFd !== undefined) closeSync(this.#packageFd)
+    this.#packageFd = undefined
+  }
+
+  #unavailable(): InferenceError {
+    return new InferenceError('inference_unavailable', this.#fault === undefined ? {} : { cause: this.#fault })
+  }
+}
+
+function loadError(how: string, fault: LoadFault | undefined): InferenceError {
+  if (fault === undefined) return new InferenceError('inference_load_failed', { about: how })
+  const { stage, code } = fault
+  if (code in packageErrors)
+    return new InferenceError('inference_load_failed', {
+      about: stage,
+      cause: new PackageError(code as PackageErrorCode),
+    })
+  if (code === 'inference_out_of_memory')
+    return new InferenceError('inference_load_failed', { about: stage, cause: new InferenceError(code) })
+  return new InferenceError('inference_load_failed', { about: stage })
 }

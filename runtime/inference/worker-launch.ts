@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { constants } from 'node:os'
 import type { Socket } from 'node:net'
+import { constants } from 'node:os'
 import type { WorkerCommand } from './isolation.ts'
 import { type FromWorker, readFromWorker, type ToWorker } from './protocol.ts'
 
@@ -41,17 +41,17 @@ export function launchWorker(command: WorkerCommand, packageFd: number, events: 
   const child = spawn(command.file, command.args, {
     env: { ...command.env },
     cwd: '/',
-    // A session of its own: an interrupt typed at a terminal goes to us, and we stop the worker in our order.
+    // A session and process group of its own: an interrupt typed at a terminal goes to us, and we stop in our order.
     detached: true,
     stdio: ['ignore', 'ignore', 'pipe', 'ipc', packageFd],
     serialization: 'advanced',
   })
-  const kill = () => void child.kill('SIGKILL')
+  const kill = () => killGroup(child)
   let released = false
   watchEnd(child, events)
   child.on('message', (message) => events.message(readFromWorker(message)))
-  // A process that has closed its channel is of no use, even when it still runs.
-  child.on('disconnect', () => released || kill())
+  // A process that has closed its channel is of no use, even when it still runs. Mostly it is dying, and says of what.
+  child.on('disconnect', () => released || setTimeout(kill, LAST_WORDS_MS).unref())
   return {
     pid: child.pid,
     send: (message) => void child.send(message, (error) => error === null || kill()),
@@ -61,6 +61,16 @@ export function launchWorker(command: WorkerCommand, packageFd: number, events: 
       if (child.connected) child.disconnect()
     },
     kill,
+  }
+}
+
+/** All of it at once: bubblewrap, its reaper and the process inside. A group that is gone already is no fault. */
+function killGroup(child: ChildProcess): void {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
+  try {
+    process.kill(-child.pid, 'SIGKILL')
+  } catch {
+    child.kill('SIGKILL')
   }
 }
 

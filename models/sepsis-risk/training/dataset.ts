@@ -12,6 +12,7 @@ export interface TrainingStay {
   readonly hours: readonly StayHour[]
   /** Hour of the onset of sepsis; undefined for a stay without. The label starts six hours before. */
   readonly onset: number | undefined
+  readonly ageYears: number
 }
 
 const LABEL_LEAD_HOURS = 6
@@ -23,6 +24,7 @@ export function trainingStay(rows: readonly HourlyRow[]): TrainingStay | undefin
   const labelled = rows.findIndex((row) => row.septic === true)
   return {
     hours: latestValues(rows),
+    ageYears: age,
     onset: labelled < 0 ? undefined : (rows[labelled]?.hour ?? 0) + LABEL_LEAD_HOURS,
   }
 }

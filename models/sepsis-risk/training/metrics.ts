@@ -66,7 +66,7 @@ export interface LogisticLine {
 export function logisticLine(hours: RankedHours, stayWeights: ArrayLike<number>): LogisticLine {
   const logits = hours.probabilities.map((p) => Math.log(p / (1 - p)))
   let line = { slope: 1, intercept: 0 }
-  for (let round = 0; round < 25; round++) line = newtonStep(line, logits, hours, stayWeights)
+  for (let round = 0; round < 8; round++) line = newtonStep(line, logits, hours, stayWeights)
   return line
 }
 

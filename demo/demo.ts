@@ -1,0 +1,168 @@
+import { join } from 'node:path'
+import { createCryptoProvider } from '../device/crypto/provider.ts'
+import { systemRandomness } from '../device/crypto/randomness.ts'
+import { readFileBounded } from '../device/platform/atomic-file.ts'
+import { news2Draft } from '../models/news2/package.ts'
+import { sepsisRiskDraft } from '../models/sepsis-risk/package.ts'
+import { parseStay } from '../models/sepsis-risk/stay.ts'
+import { readStayFiles } from '../models/sepsis-risk/stay-files.ts'
+import { syntheticPatients } from '../models/synthetic/patients.ts'
+import type { Role } from '../runtime/access/principal.ts'
+import type { HealthReport, ModelSummary } from '../runtime/decisions/service-types.ts'
+import type { DecisionAnswer } from '../runtime/decisions/types.ts'
+import { askedRows, type DemoPatient, decisionBody } from './cases.ts'
+import { ApiClient } from './client.ts'
+import { DemoError } from './errors.ts'
+import { installModels } from './installation.ts'
+import { startRuntimeProcess } from './runtime-process.ts'
+import { decisionLine, heading, row, type ShownDecision, shownDecision } from './show.ts'
+import { openSite, type Site, type SiteTools } from './site.ts'
+import { tryItYourself } from './try-it.ts'
+
+export interface DemoOptions {
+  readonly once: boolean
+  readonly json: boolean
+  readonly data: string | undefined
+  readonly stays: number
+  readonly port: number | undefined
+  readonly site: string
+}
+
+export interface DemoOutput {
+  /** For people. */
+  say(line: string): void
+  /** For programs: the JSON of `--json`. */
+  data(text: string): void
+}
+
+const SYNTHETIC_SEED = 20_170_101
+const SYNTHETIC_PATIENTS = 6
+/** 128 + SIGINT, as shells report it. */
+const INTERRUPTED = 130
+
+/**
+ * The whole demo: site, packages, processes, patients, decisions, what to try next, an orderly end.
+ * @param stopAsked resolves when the person at the keyboard has had enough
+ * @returns the exit status
+ */
+export async function runDemo(options: DemoOptions, stopAsked: Promise<void>, output: DemoOutput): Promise<number> {
+  const patients = options.data === undefined ? madeUpPatients() : await realStays(options.data, options.stays, output)
+  const site = await openSite(options.site, siteTools(output))
+  const runtime = await startRuntimeProcess(site.path('runtime.json'), site.path('data/runtime.log'), options.port)
+  const stopped = Promise.race([stopAsked.then(() => 'asked' as const), runtime.ended.then(() => 'ended' as const)])
+  try {
+    output.say(`The appliance answers at ${runtime.url} (only on this machine).`)
+    const { decisions, health, cutShort } = await sendPatients(site, runtime.url, patients, stopped, output)
+    output.say(
+      `${decisions.length} decisions, ${countRefused(decisions)} of them refusals; ${health.logSize} leaves in the audit log.`,
+    )
+    for (const fault of health.faults) output.say(`To see to: ${fault}`)
+    if (options.json) output.data(`${JSON.stringify({ decisions, health })}\n`)
+    if (cutShort) return INTERRUPTED
+    const code = outcome(health, decisions)
+    if (options.once) return code
+    output.say(tryItYourself(site, runtime.url))
+    output.say('Ctrl-C stops everything.')
+    if ((await stopped) === 'ended')
+      throw new DemoError('demo_runtime_failed', { about: `see ${site.path('data/runtime.log')}` })
+    return code
+  } finally {
+    await runtime.stop()
+    output.say('Stopped.')
+  }
+}
+
+function siteTools(output: DemoOutput): SiteTools {
+  const tools = { provider: createCryptoProvider(), randomness: systemRandomness, progress: output.say }
+  const drafts = [news2Draft(), sepsisRiskDraft()]
+  return { ...tools, install: (site) => installModels(site, drafts, tools) }
+}
+
+function madeUpPatients(): DemoPatient[] {
+  return syntheticPatients(SYNTHETIC_SEED, SYNTHETIC_PATIENTS).map(({ id, rows }) => ({ subject: id, rows }))
+}
+
+async function realStays(path: string, maxStays: number, output: DemoOutput): Promise<DemoPatient[]> {
+  const files = await readStayFiles(path, { maxStays }).catch((cause: unknown) => {
+    throw new DemoError('demo_data_unreadable', { cause, about: path })
+  })
+  const stays = files.flatMap(({ name, text }) => {
+    const rows = readableRows(text)
+    return rows.length === 0 ? [] : [{ subject: name, rows }]
+  })
+  const skipped = files.length - stays.length
+  const notRead = skipped === 0 ? '' : `; ${skipped} could not be read and are left out`
+  output.say(`Read ${stays.length} ICU stays from ${path} (at most ${maxStays}; --stays changes that)${notRead}.`)
+  if (stays.length === 0) throw new DemoError('demo_data_unreadable', { about: path })
+  return stays
+}
+
+/** One stay that does not parse must not keep the others from being shown; it counts as skipped. */
+function readableRows(text: string): DemoPatient['rows'] {
+  try {
+    return parseStay(text)
+  } catch {
+    return []
+  }
+}
+
+async function sendPatients(
+  site: Site,
+  url: string,
+  patients: readonly DemoPatient[],
+  stopped: Promise<unknown>,
+  output: DemoOutput,
+): Promise<{ decisions: ShownDecision[]; health: HealthReport; cutShort: boolean }> {
+  const bedside = clientAs('bedside', site, url)
+  let isStopped = false
+  void stopped.then(() => {
+    isStopped = true
+  })
+  try {
+    const { models } = (await bedside.get('/v1/models')).body as { models: readonly ModelSummary[] }
+    output.say(row(heading))
+    const decisions: ShownDecision[] = []
+    for (const patient of patients) {
+      for (const rowIndex of askedRows(patient.rows.length)) {
+        for (const model of models) {
+          if (isStopped || model.state !== 'active') continue
+          const shown = await sendOne(bedside, decisionBody(patient, rowIndex, model, Date.now()))
+          decisions.push(shown)
+          output.say(decisionLine(shown))
+        }
+      }
+    }
+    return { decisions, health: (await bedside.get('/v1/health')).body as HealthReport, cutShort: isStopped }
+  } finally {
+    bedside.close()
+  }
+}
+
+async function sendOne(client: ApiClient, body: unknown): Promise<ShownDecision> {
+  const startedMs = performance.now()
+  const { status, body: answer } = await client.post('/v1/decisions', body)
+  const isAnswer = typeof answer === 'object' && answer !== null && 'decision' in answer
+  if (!isAnswer) throw new DemoError('demo_request_failed', { about: `status ${status} ${errorCodeIn(answer)}` })
+  return shownDecision(answer as DecisionAnswer, performance.now() - startedMs)
+}
+
+function errorCodeIn(answer: unknown): string {
+  return (answer as { error?: { code?: string } } | null)?.error?.code ?? ''
+}
+
+export function clientAs(role: Role, site: Site, url: string): ApiClient {
+  const text = (name: string) => readFileBounded(site.path(name), 65_536).toString('utf8')
+  const tls = { key: text(join('clients', `${role}.key`)), certificate: text(join('clients', `${role}.pem`)) }
+  return new ApiClient(url, { ...tls, authority: text('authority/ca.pem') })
+}
+
+function countRefused(decisions: readonly ShownDecision[]): number {
+  return decisions.filter(({ outcome }) => outcome === 'refused').length
+}
+
+/** A demo in which a model does not run, or nothing was decided, has not gone well, whatever it printed. */
+function outcome(health: HealthReport, decisions: readonly ShownDecision[]): number {
+  const down = health.models.filter(({ state }) => state === 'unavailable')
+  if (down.length > 0) throw new DemoError('demo_runtime_failed', { about: health.faults.join(' ') })
+  return decisions.length > 0 ? 0 : 1
+}

@@ -1,0 +1,39 @@
+import { relative } from 'node:path'
+import type { Site } from './site.ts'
+
+/** Three calls to copy, each with the client certificate of a role that may make it. */
+export function tryItYourself(site: Site, url: string): string {
+  const at = (name: string) => relative(process.cwd(), site.path(name)) || name
+  const curl = (role: string) =>
+    `curl --cacert ${at('authority/ca.pem')} --cert ${at(`clients/${role}.pem`)} --key ${at(`clients/${role}.key`)}`
+  const vital = (name: string, value: number, unit: string) => `"${name}":{"value":${value},"unit":"${unit}"}`
+  const inputs = [
+    ...[
+      vital('age', 71, 'a'),
+      '"pregnant":{"value":false}',
+      vital('respiratory-rate', 24, '/min'),
+      vital('spo2', 93, '%'),
+    ],
+    ...[
+      '"supplemental-oxygen":{"value":"air"}',
+      vital('systolic-pressure', 104, 'mm[Hg]'),
+      vital('heart-rate', 112, '/min'),
+    ],
+    ...['"consciousness":{"value":"A"}', vital('temperature', 101.3, '[degF]')],
+  ]
+  return `
+Try it yourself, in another terminal in this folder:
+
+1. A decision, as a bedside device asks for one:
+${curl('bedside')} ${url}/v1/decisions -H 'content-type: application/json' -d '{"model":"news2","subject":"patient-1","inputs":{${inputs.join(',')}}}'
+
+2. Which models run, and is the box fit for use:
+${curl('engineer')} ${url}/v1/health
+
+3. The same decision as the privacy officer reads it back (put a decision id at the end; reading is itself recorded):
+${curl('officer')} ${url}/v1/decisions/DECISION-ID
+
+Prove the log:
+npm run wardstone -- audit verify --site ${relative(process.cwd(), site.root) || '.'}
+`
+}

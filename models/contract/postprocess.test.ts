@@ -1,0 +1,142 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { ContractError } from './errors.ts'
+import { calibrateProbability, postprocess } from './postprocess.ts'
+import type { Tensor, Tensors } from './tensor.ts'
+import { changed, hourlyContract, spotContract } from './testkit/contracts.ts'
+
+function floats(...values: number[]): Tensor {
+  return { dtype: 'float32', dims: [1, values.length], data: Float32Array.from(values) }
+}
+
+const said = { aggregate: floats(7), band: floats(1), points: floats(3, 2, 2, 0) }
+
+function aboutOf(raw: Tensors, contract = spotContract): string | undefined {
+  try {
+    postprocess(raw, contract)
+  } catch (error) {
+    if (error instanceof ContractError && error.code === 'contract_output_invalid') return error.about
+    throw error
+  }
+  return 'accepted'
+}
+
+const uncalibrated = changed(hourlyContract, { calibration: { method: 'none' } })
+const risk = (value: number, contract = uncalibrated) =>
+  postprocess({ probability: floats(value) }, contract).outputs.risk?.values[0]
+
+describe('what the model says, in words', () => {
+  it('score, category and contributions', () => {
+    expect(postprocess(said, spotContract)).toEqual({
+      outputs: {
+        aggregate: { role: 'score', display: 'Aggregate', unit: '{score}', values: [7], label: null },
+        band: { role: 'category', display: 'Band', unit: '1', values: [1], label: { code: 'high', text: 'High' } },
+        points: { role: 'contributions', display: 'Points', unit: '{score}', values: [3, 2, 2, 0], label: null },
+      },
+      threshold: { output: 'aggregate', alertAt: 5 },
+      alert: true,
+    })
+  })
+
+  it.each<[string, Tensor]>([
+    ['int64', { dtype: 'int64', dims: [1], data: BigInt64Array.of(1n) }],
+    ['bool', { dtype: 'bool', dims: [1, 1, 1], data: Uint8Array.of(1) }],
+    ['a scalar', { dtype: 'float32', dims: [], data: Float32Array.of(1) }],
+  ])('%s is read alike', (_type, tensor) => {
+    const { outputs } = postprocess({ ...said, aggregate: tensor, band: tensor }, spotContract)
+    expect(outputs.aggregate?.values).toEqual([1])
+    expect(outputs.band?.label?.code).toBe('high')
+  })
+
+  it('a score is rounded as the contract says; the ends of its range count as float32', () => {
+    const [score, ...rest] = spotContract.outputs
+    const contract = changed(spotContract, {
+      outputs: [{ ...score!, role: 'score', range: { low: 0.1, high: 0.7 }, decimals: 2 }, ...rest],
+      threshold: { output: 'aggregate', alertAt: 0.7, clearBelow: 0.1 },
+    })
+    for (const [raw, value, alert] of [
+      [0.1, 0.1, false],
+      [0.7, 0.7, true],
+      [0.344999, 0.34, false],
+    ] as const) {
+      const assessment = postprocess({ ...said, aggregate: floats(raw) }, contract)
+      expect(assessment.outputs.aggregate?.values).toEqual([value])
+      expect(assessment.alert).toBe(alert)
+    }
+    expect(aboutOf({ ...said, aggregate: floats(0.7000002) }, contract)).toBe('aggregate')
+    expect(aboutOf({ ...said, aggregate: floats(0.0999999) }, contract)).toBe('aggregate')
+  })
+})
+
+describe('what the contract forbids', () => {
+  const nan = floats(Number.NaN)
+  it.each<[string, Tensors]>([
+    ['aggregate', { band: floats(1), points: floats(0, 0, 0, 0) }],
+    ['aggregate', { ...said, aggregate: nan }],
+    ['aggregate', { ...said, aggregate: floats(Number.POSITIVE_INFINITY) }],
+    ['aggregate', { ...said, aggregate: floats(-1) }],
+    ['aggregate', { ...said, aggregate: floats(21) }],
+    ['aggregate', { ...said, aggregate: floats(1, 1) }],
+    ['aggregate', { ...said, aggregate: floats() }],
+    ['aggregate', { ...said, aggregate: { dtype: 'float32', dims: [2], data: Float32Array.of(1) } }],
+    ['aggregate', { ...said, aggregate: { dtype: 'int64', dims: [1], data: BigInt64Array.of(2n ** 60n) } }],
+    ['band', { ...said, band: floats(2) }],
+    ['band', { ...said, band: floats(0.5) }],
+    ['band', { ...said, band: nan }],
+    ['points', { ...said, points: floats(1, 2, 3) }],
+    ['points', { ...said, points: floats(1, 2, 3, 4, 5) }],
+    ['points', { ...said, points: floats(1, 2, 3, Number.NEGATIVE_INFINITY) }],
+  ])('%s', (output, raw) => {
+    expect(aboutOf(raw)).toBe(output)
+  })
+
+  it('a tensor is not found on the prototype', () => {
+    const [score, ...rest] = spotContract.outputs
+    const contract = changed(spotContract, {
+      outputs: [{ ...score!, tensor: 'constructor' } as typeof score & object, ...rest],
+    })
+    expect(aboutOf(said, contract)).toBe('aggregate')
+  })
+})
+
+describe('probability', () => {
+  it('may miss 0 and 1 by a millionth, no more', () => {
+    expect(risk(1.0000005)).toBe(1)
+    expect(risk(-5e-7)).toBe(0)
+    expect(aboutOf({ probability: floats(1.000002) }, hourlyContract)).toBe('risk')
+    expect(aboutOf({ probability: floats(-2e-6) }, hourlyContract)).toBe('risk')
+    expect(aboutOf({ probability: floats(Number.NaN) }, hourlyContract)).toBe('risk')
+  })
+
+  it('alerts at the threshold, as float32 can say it', () => {
+    const at = (alertAt: number) => changed(uncalibrated, { threshold: { output: 'risk', alertAt, clearBelow: 0 } })
+    const alert = (value: number, alertAt: number) => postprocess({ probability: floats(value) }, at(alertAt)).alert
+    expect(alert(0.5, 0.5)).toBe(true)
+    expect(alert(0.49999, 0.5)).toBe(false)
+    for (const value of [0.1, 0.3, 0.7, 0.9]) expect(alert(value, value)).toBe(true)
+    expect(postprocess({ probability: floats(1) }, changed(uncalibrated, { threshold: null })).alert).toBe(false)
+  })
+
+  it('is calibrated before it is compared', () => {
+    // logit(0.5) = 0, so what is left is the intercept.
+    expect(risk(0.5, hourlyContract)).toBeCloseTo(1 / (1 + Math.exp(0.5)), 12)
+    expect(postprocess({ probability: floats(0.6) }, hourlyContract).alert).toBe(false)
+    expect(postprocess({ probability: floats(0.9) }, hourlyContract).alert).toBe(true)
+  })
+
+  it('calibration: the identity, the limits, and rank kept', () => {
+    const identity = { method: 'platt', slope: 1, intercept: 0 } as const
+    const platt = { method: 'platt', slope: 0.8, intercept: -0.5 } as const
+    expect([calibrateProbability(0, platt), calibrateProbability(1, platt)]).toEqual([0, 1])
+    expect([calibrateProbability(-1e-9, platt), calibrateProbability(1 + 1e-9, platt)]).toEqual([0, 1])
+    const probability = fc.double({ min: 0, max: 1, noNaN: true })
+    fc.assert(
+      fc.property(probability, probability, (p, q) => {
+        expect(calibrateProbability(p, identity)).toBeCloseTo(p, 10)
+        const [low, high] = [Math.min(p, q), Math.max(p, q)].map((value) => calibrateProbability(value, platt))
+        expect(low).toBeLessThanOrEqual(high!)
+        expect(low! >= 0 && high! <= 1).toBe(true)
+      }),
+    )
+  })
+})

@@ -1,0 +1,126 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Server } from 'node:https'
+import type { Duplex } from 'node:stream'
+import type { TLSSocket } from 'node:tls'
+import { errorAnswer, factsOf } from './error-map.ts'
+import type { HttpErrorCode } from './errors.ts'
+import type { HttpLimits } from './limits.ts'
+import { STANDARD_HEADERS } from './standard-headers.ts'
+
+interface Exchange {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+}
+
+export interface ConnectionEvents {
+  /** A TLS handshake that did not lead to an accepted client. */
+  handshakeFailed(): void
+  /** A request that never became one: wrong bytes, too slow, headers too large. */
+  requestBroken(code: HttpErrorCode, socket: TLSSocket, request: IncomingMessage | undefined, requestId: string): void
+  newRequestId(): string
+}
+
+const codes: Readonly<Record<string, HttpErrorCode>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
+  HPE_HEADER_OVERFLOW: 'request_headers_too_large',
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: 'request_too_large',
+}
+
+/**
+ * Watches the connections below the requests: what is in flight on each, what breaks before there is a request, and
+ * what must be cut when the server closes.
+ */
+export class ConnectionGuard {
+  readonly #sockets = new Set<Duplex>()
+  readonly #accepted = new WeakMap<Duplex, Set<Exchange>>()
+  readonly #broken = new WeakSet<Duplex>()
+  readonly #expectsContinue = new WeakSet<IncomingMessage>()
+  readonly #limits: HttpLimits
+  readonly #events: ConnectionEvents
+
+  constructor(limits: HttpLimits, events: ConnectionEvents) {
+    this.#limits = limits
+    this.#events = events
+  }
+
+  /** Listens to a server; called before the first connection. */
+  watch(server: Server): void {
+    server.maxConnections = this.#limits.maxConnections
+    server.maxHeadersCount = this.#limits.maxHeaders
+    server.on('connection', (socket) => {
+      this.#sockets.add(socket)
+      socket.once('close', () => this.#sockets.delete(socket))
+    })
+    server.on('secureConnection', (socket) => this.#accepted.set(socket, new Set()))
+    server.prependListener('request', (request, response) => this.#begin({ request, response }))
+    // Node would say "100 Continue" before anybody has asked who is there; the gate decides, and then it is said.
+    server.on('checkContinue', (request, response) => {
+      this.#expectsContinue.add(request)
+      server.emit('request', request, response)
+    })
+    // RFC 9110 §10.1.1: other expectations may be passed over.
+    server.on('checkExpectation', (request, response) => server.emit('request', request, response))
+  }
+
+  /** Tells a client that waits for it that its body is wanted. */
+  welcomeBody(request: IncomingMessage, response: ServerResponse): void {
+    if (this.#expectsContinue.delete(request)) response.writeContinue()
+  }
+
+  /** `clientError` of the server: HTTP that cannot be parsed or does not come, and failed TLS handshakes. */
+  onClientError(error: Error & { code?: string }, socket: Duplex): void {
+    const exchanges = this.#accepted.get(socket)
+    if (exchanges === undefined) {
+      // The handshake failed: no certificate, no answer. (Or more bytes on a connection that is being closed.)
+      if (!this.#broken.has(socket)) this.#events.handshakeFailed()
+      socket.destroy()
+      return
+    }
+    const code = codes[error.code ?? ''] ?? (error.code?.startsWith('HPE_') ? 'request_malformed' : undefined)
+    if (code === undefined) {
+      socket.destroy()
+      return
+    }
+    const [exchange] = exchanges
+    const requestId = this.#events.newRequestId()
+    this.#events.requestBroken(code, socket as TLSSocket, exchange?.request, requestId)
+    if (socket.writable && isOwnAnswer(exchanges)) socket.write(rawAnswer(code, requestId))
+    // Closes once the answer is out; what still comes in meets a socket that is done.
+    this.#accepted.delete(socket)
+    this.#broken.add(socket)
+    ;(socket as TLSSocket).destroySoon()
+  }
+
+  /** Cuts every connection, whatever it is doing. */
+  cut(): void {
+    for (const socket of this.#sockets) socket.destroy()
+  }
+
+  #begin(exchange: Exchange): void {
+    const exchanges = this.#accepted.get(exchange.request.socket)
+    if (exchanges === undefined || exchanges.size >= this.#limits.maxPipelined) {
+      exchange.request.socket.destroy()
+      return
+    }
+    exchanges.add(exchange)
+    exchange.response.once('close', () => exchanges.delete(exchange))
+  }
+}
+
+/**
+ * May the broken request be answered on this connection? Not while an earlier one waits for its answer: the client
+ * would take the error for the answer to that one.
+ */
+function isOwnAnswer(exchanges: ReadonlySet<Exchange>): boolean {
+  if (exchanges.size === 0) return true
+  const [first] = exchanges
+  return exchanges.size === 1 && first !== undefined && !first.request.complete && !first.response.headersSent
+}
+
+function rawAnswer(code: HttpErrorCode, requestId: string): string {
+  const facts = factsOf(code)
+  const body = JSON.stringify(errorAnswer(facts, requestId))
+  const headers = { ...STANDARD_HEADERS, 'x-request-id': requestId, 'content-length': Buffer.byteLength(body) }
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
+  return `HTTP/1.1 ${facts.status} Refused\r\n${lines.join('')}connection: close\r\n\r\n${body}`
+}

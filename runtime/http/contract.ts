@@ -1,0 +1,228 @@
+import { z } from 'zod'
+import type { FeedbackEntry, HealthReport, ModelSummary } from '../decisions/service-types.ts'
+import { type DecisionAnswer, purposes } from '../decisions/types.ts'
+
+/**
+ * The contract of the API: every body that goes in or out, checked at run time in both directions. The OpenAPI document
+ * is generated from it, and the types of the web pages are inferred from it.
+ */
+export const API_VERSION = '1.0.0'
+export const MAX_INPUTS = 256
+export const MAX_OBSERVATIONS = 1000
+
+const slotName = z.string().regex(/^[a-z][a-z0-9-]{0,63}$/)
+const inputName = z.string().regex(/^[a-z][a-z0-9-]{0,63}$/)
+const uuid = z.string().regex(/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/)
+/** Printable: no control, format, private or unassigned characters, no line separators; no space at either end. */
+const subject = z
+  .string()
+  .regex(/^(?! )[^\p{C}\p{Zl}\p{Zp}]{1,128}(?<! )$/u)
+  // Two spellings of one name must not become two patients.
+  .refine((text) => text === text.normalize('NFC') && text === text.trim())
+  .meta({
+    description: 'The patient as the sender knows them, in Unicode NFC. It appears in no answer, log or address.',
+  })
+const moment = z.iso
+  .datetime({ offset: true })
+  .regex(/T\d{2}:\d{2}:\d{2}/)
+  .max(40)
+  .meta({ description: 'RFC 3339, with seconds and an offset.' })
+const finite = z.number()
+const unit = z
+  .string()
+  .regex(/^[\x21-\x7e]{1,32}$/)
+  .meta({ description: 'UCUM code, case-sensitive.' })
+const observedValue = z.union([finite, z.boolean(), z.string().regex(/^[\x20-\x7e]{1,128}$/)])
+
+const observation = z.strictObject({ value: observedValue, unit: unit.optional(), at: moment })
+const singleObservation = z
+  .strictObject({ value: observedValue, unit: unit.optional(), at: moment.optional() })
+  .meta({ description: 'One observation; without `at` it is taken as made now.' })
+
+export const decisionRequestSchema = z.strictObject({
+  model: slotName.meta({ description: 'A slot of GET /v1/models.' }),
+  subject,
+  purpose: z.enum(purposes).optional().meta({ description: 'Why it is asked; `treatment` when left out.' }),
+  inputs: z
+    .record(inputName, z.union([singleObservation, z.array(observation).min(1).max(MAX_OBSERVATIONS)]))
+    .refine((inputs) => Object.keys(inputs).length <= MAX_INPUTS)
+    .meta({ description: 'Observations by the input names of the model.', maxProperties: MAX_INPUTS }),
+})
+
+export const feedbackRequestSchema = z.strictObject({
+  verdict: z.enum(['accept', 'override']),
+  reason: z
+    .string()
+    .regex(/^[^\p{Cc}\p{Cs}\p{Cn}]*[^\p{C}\p{Z}][^\p{Cc}\p{Cs}\p{Cn}]*$/u)
+    .max(2000)
+    .meta({ description: 'The clinician’s words, on one line; stored under the patient’s key only.' }),
+})
+
+export const decisionIdSchema = uuid
+
+export const auditPositionSchema = z.strictObject({
+  origin: z.string(),
+  leafIndex: z.int().min(0),
+  leafHash: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .meta({ description: 'SHA-256(0x00 ‖ leaf), RFC 6962 §2.1.' }),
+})
+
+const providerSchema = z.strictObject({
+  provider: z.enum(['cpu', 'cuda', 'webgpu']),
+  runtime: z.string(),
+  threads: z.int().min(1),
+})
+
+const assessmentSchema = z.strictObject({
+  outputs: z.record(
+    z.string(),
+    z.strictObject({
+      role: z.enum(['score', 'probability', 'category', 'contributions']),
+      display: z.string(),
+      unit: z.string(),
+      values: z.array(finite),
+      label: z.strictObject({ code: z.string(), text: z.string() }).nullable(),
+    }),
+  ),
+  threshold: z.strictObject({ output: z.string(), alertAt: finite }).nullable(),
+  alert: z.boolean(),
+})
+
+const explanationSchema = z.strictObject({
+  method: z.enum(['model-output', 'exact-shapley', 'none']),
+  of: z.string(),
+  contributions: z.array(z.strictObject({ name: z.string(), display: z.string(), value: finite })),
+  baseline: finite.nullable(),
+  residual: finite,
+  reason: z.string().nullable(),
+})
+
+export const decisionSchema = z.strictObject({
+  decisionId: uuid,
+  subjectPseudonym: z.string(),
+  model: z.strictObject({
+    id: z.string(),
+    version: z.string(),
+    packageHash: z.string(),
+    clinicalStatus: z.string(),
+  }),
+  decidedAt: z.string(),
+  outcome: z.enum(['scored', 'refused']),
+  refusal: z.strictObject({ code: z.string(), about: z.string().nullable(), message: z.string() }).nullable(),
+  assessment: assessmentSchema.nullable(),
+  flags: z.array(z.strictObject({ input: z.string(), flag: z.string() })),
+  explanation: explanationSchema.nullable(),
+  narrative: z.string(),
+  validUntil: z.string().nullable().meta({ description: 'When the result stops to hold; null for a refusal.' }),
+  provider: providerSchema.nullable(),
+  timings: z.record(z.string(), finite).meta({ description: 'Milliseconds per step.' }),
+  advisory: z.string(),
+})
+
+export const errorSchema = z.strictObject({
+  code: z.string().meta({ description: 'A code of docs/errors.md.' }),
+  message: z.string().meta({ description: 'Fixed text; it never repeats what was sent.' }),
+  about: z.string().optional().meta({ description: 'Names of the contract that the error is about.' }),
+  retryAfterSeconds: z.int().min(1).optional(),
+  requestId: z.string(),
+})
+
+export const errorAnswerSchema = z.strictObject({ error: errorSchema })
+export const decisionAnswerSchema = z.strictObject({ decision: decisionSchema, audit: auditPositionSchema })
+export const refusedAnswerSchema = z.strictObject({
+  decision: decisionSchema,
+  audit: auditPositionSchema,
+  error: errorSchema,
+})
+
+const feedbackEntrySchema = z.strictObject({
+  feedbackId: uuid,
+  verdict: z.enum(['accept', 'override']),
+  reason: z.string(),
+  by: z.string(),
+  at: z.string(),
+  audit: auditPositionSchema,
+})
+
+export const decisionReadAnswerSchema = z.strictObject({
+  decision: decisionSchema,
+  audit: auditPositionSchema,
+  feedback: z.array(feedbackEntrySchema),
+})
+
+export const feedbackAnswerSchema = z.strictObject({ feedbackId: uuid, audit: auditPositionSchema })
+
+export const modelSummarySchema = z.strictObject({
+  slot: z.string(),
+  state: z.enum(['active', 'unavailable']),
+  fault: z.string().nullable(),
+  modelId: z.string(),
+  version: z.string().nullable(),
+  packageHash: z.string().nullable(),
+  clinicalStatus: z.string().nullable(),
+  display: z.string().nullable(),
+  intendedUse: z.string().nullable(),
+  validityMinutes: z.number().nullable(),
+  inputs: z.array(
+    z.strictObject({
+      name: z.string(),
+      display: z.string(),
+      kind: z.enum(['quantity', 'code', 'boolean']),
+      unit: z.string().nullable(),
+      range: z.strictObject({ low: finite, high: finite }).nullable(),
+      values: z.array(z.string()).nullable(),
+      series: z.boolean(),
+      required: z.boolean(),
+      maxAgeMinutes: z.number(),
+    }),
+  ),
+})
+
+export const modelsAnswerSchema = z.strictObject({ models: z.array(modelSummarySchema) })
+
+export const healthAnswerSchema = z.strictObject({
+  status: z.enum(['ready', 'degraded', 'unavailable']),
+  faults: z.array(z.string()),
+  release: z.string(),
+  logSize: z.int().min(0),
+  models: z.array(
+    z.strictObject({
+      slot: z.string(),
+      state: z.enum(['starting', 'ready', 'busy', 'waiting-to-restart', 'stopped', 'unavailable']),
+      restarts: z.int().min(0),
+      isolation: z
+        .strictObject({
+          level: z.enum(['bubblewrap', 'plain']),
+          networkIsolated: z.boolean(),
+          memoryLimitBytes: z.int().nullable(),
+          reason: z.string(),
+        })
+        .nullable(),
+      provider: providerSchema.nullable(),
+    }),
+  ),
+})
+
+type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonly<T[K]> } : T
+
+export type DecisionRequestBody = DeepReadonly<z.infer<typeof decisionRequestSchema>>
+export type FeedbackRequestBody = DeepReadonly<z.infer<typeof feedbackRequestSchema>>
+export type DecisionAnswerBody = DeepReadonly<z.infer<typeof decisionAnswerSchema>>
+export type RefusedAnswerBody = DeepReadonly<z.infer<typeof refusedAnswerSchema>>
+export type DecisionReadAnswerBody = DeepReadonly<z.infer<typeof decisionReadAnswerSchema>>
+export type FeedbackAnswerBody = DeepReadonly<z.infer<typeof feedbackAnswerSchema>>
+export type ModelsAnswerBody = DeepReadonly<z.infer<typeof modelsAnswerSchema>>
+export type HealthAnswerBody = DeepReadonly<z.infer<typeof healthAnswerSchema>>
+export type ErrorAnswerBody = DeepReadonly<z.infer<typeof errorAnswerSchema>>
+
+/** Does not compile when the contract and the decision room no longer describe the same thing. */
+type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : false) : false
+type Holds<T extends true> = T
+export type ContractMatchesDecisionRoom = [
+  Holds<Same<DecisionAnswerBody, DecisionAnswer>>,
+  Holds<Same<DecisionReadAnswerBody['feedback'][number], FeedbackEntry>>,
+  Holds<Same<ModelsAnswerBody['models'][number], ModelSummary>>,
+  Holds<Same<HealthAnswerBody, HealthReport>>,
+]

@@ -1,0 +1,134 @@
+import { cryptoErrors } from '../../device/crypto/errors.ts'
+import { type ErrorTable, isWardstoneError } from '../../device/platform/errors.ts'
+import { platformErrors } from '../../device/platform/platform-errors.ts'
+import { contractErrors, refusals } from '../../models/contract/errors.ts'
+import { packageErrors } from '../../models/package/errors.ts'
+import { accessErrors } from '../access/errors.ts'
+import { decisionErrors } from '../decisions/errors.ts'
+import { inferenceErrors } from '../inference/errors.ts'
+import { storageErrors } from '../storage/errors.ts'
+import type { ErrorAnswerBody } from './contract.ts'
+import { httpErrors } from './errors.ts'
+
+export type HttpStatus = 400 | 401 | 403 | 404 | 405 | 408 | 413 | 415 | 422 | 431 | 500 | 502 | 503 | 504 | 505 | 507
+
+/** Codes whose caller is told what they are about: names from the contract or codes of ours. */
+const spokenMessages = {
+  ...refusals,
+  ...accessErrors,
+  ...decisionErrors,
+  ...inferenceErrors,
+  ...httpErrors,
+} as const
+
+const messages = {
+  ...spokenMessages,
+  ...platformErrors,
+  ...cryptoErrors,
+  ...contractErrors,
+  ...packageErrors,
+  ...storageErrors,
+} as const
+
+export type ErrorCode = keyof typeof messages
+
+/**
+ * Code → status, for every code of every room: a code that is added to a table does not compile until it has its row
+ * here, or its room as a whole is a fault of the box.
+ */
+const statuses: Readonly<Record<ErrorCode, HttpStatus>> = {
+  ...all(platformErrors, 500),
+  ...all(cryptoErrors, 500),
+  ...all(packageErrors, 500),
+  ...all(contractErrors, 500),
+  ...all(refusals, 422),
+  access_unauthenticated: 401,
+  access_denied: 403,
+  decision_unknown: 404,
+  model_unknown: 404,
+  model_unavailable: 503,
+  inference_deadline: 504,
+  inference_worker_lost: 502,
+  inference_out_of_memory: 502,
+  inference_failed: 502,
+  inference_unavailable: 503,
+  inference_overloaded: 503,
+  inference_load_failed: 503,
+  inference_self_test_failed: 503,
+  ...all(storageErrors, 500),
+  storage_full: 507,
+  storage_locked: 503,
+  storage_closed: 503,
+  request_malformed: 400,
+  request_not_json: 400,
+  request_name_repeated: 400,
+  request_number_unrepresentable: 400,
+  request_too_deep: 400,
+  request_too_many_values: 400,
+  request_unsupported_media_type: 415,
+  request_too_large: 413,
+  request_headers_too_large: 431,
+  request_timeout: 408,
+  route_unknown: 404,
+  method_not_allowed: 405,
+  http_version_unsupported: 505,
+  server_stopping: 503,
+  response_malformed: 500,
+  // Never sent: it is only counted. The row keeps the table whole.
+  tls_handshake_failed: 400,
+  internal: 500,
+}
+
+function all<Table extends ErrorTable, Status extends HttpStatus>(
+  table: Table,
+  status: Status,
+): Record<keyof Table & string, Status> {
+  return Object.fromEntries(Object.keys(table).map((code) => [code, status])) as Record<keyof Table & string, Status>
+}
+
+const DEFAULT_RETRY_AFTER_SECONDS = 1
+
+/** What a caller may know of an error. */
+export interface ErrorFacts {
+  readonly status: HttpStatus
+  readonly code: ErrorCode
+  /** The fixed text of the code's row; nothing of the error itself. */
+  readonly message: string
+  readonly about?: string
+  readonly retryAfterSeconds?: number
+}
+
+export function isErrorCode(code: string): code is ErrorCode {
+  return Object.hasOwn(messages, code)
+}
+
+export function statusOf(code: ErrorCode): HttpStatus {
+  return statuses[code]
+}
+
+export function messageOf(code: ErrorCode): string {
+  return messages[code]
+}
+
+/** Anything thrown → what may be said of it. What is not ours is `internal`, without a word of its own. */
+export function errorFacts(error: unknown): ErrorFacts {
+  if (!isWardstoneError(error) || !isErrorCode(error.code)) return factsOf('internal')
+  return factsOf(error.code, error.about, error.retryAfterMs)
+}
+
+export function factsOf(code: ErrorCode, about?: string, retryAfterMs?: number): ErrorFacts {
+  const status = statuses[code]
+  const seconds = retryAfterMs === undefined ? DEFAULT_RETRY_AFTER_SECONDS : Math.max(1, Math.ceil(retryAfterMs / 1000))
+  return {
+    status,
+    code,
+    message: messages[code],
+    ...(about !== undefined && Object.hasOwn(spokenMessages, code) ? { about } : {}),
+    ...(status === 503 ? { retryAfterSeconds: seconds } : {}),
+  }
+}
+
+/** The one shape of an error: `{ error: { code, message, about?, retryAfterSeconds?, requestId } }`. */
+export function errorAnswer({ status: _, ...said }: ErrorFacts, requestId: string): ErrorAnswerBody {
+  return { error: { ...said, requestId } }
+}

@@ -1,0 +1,137 @@
+import type {
+  DecisionAnswerBody,
+  DecisionReadAnswerBody,
+  DecisionRequestBody,
+  ErrorAnswerBody,
+  FeedbackAnswerBody,
+  FeedbackRequestBody,
+  HealthAnswerBody,
+  ModelsAnswerBody,
+  RefusedAnswerBody,
+} from './contract.ts'
+import { errorAnswer, factsOf, messageOf } from './error-map.ts'
+
+/** One example per body; the types hold them to the contract, a test holds them to the schemas. */
+const decisionId = '0f8c1e52-6f0e-4f5b-9d3c-2b7a51c0e9d4'
+const requestId = '5d1a3f0b9c7e2a4486d0c1f2'
+const packageHash = '4f6c9f2f7f0c0c0b8d7f1e6a5b4c3d2e1f00112233445566778899aabbccddee'
+const audit = {
+  origin: 'wardstone.example/box-1',
+  leafIndex: 41,
+  leafHash: '9b1d6f0e3c5a79887766554433221100ffeeddccbbaa99887766554433221100',
+} as const
+const provider = { provider: 'cpu', runtime: 'onnxruntime-node', threads: 1 } as const
+
+const decision: DecisionAnswerBody['decision'] = {
+  decisionId,
+  subjectPseudonym: 'P-7K3M-Q2XD',
+  model: { id: 'news2', version: '1.0.0', packageHash, clinicalStatus: 'advisory' },
+  decidedAt: '2026-01-05T10:15:00.000Z',
+  outcome: 'scored',
+  refusal: null,
+  assessment: {
+    outputs: {
+      total: { role: 'score', display: 'NEWS2 aggregate', unit: '{score}', values: [2], label: null },
+    },
+    threshold: { output: 'total', alertAt: 5 },
+    alert: false,
+  },
+  flags: [],
+  explanation: {
+    method: 'model-output',
+    of: 'total',
+    contributions: [{ name: 'respiratory-rate', display: 'Respiratory rate', value: 2 }],
+    baseline: null,
+    residual: 0,
+    reason: null,
+  },
+  narrative: 'NEWS2 aggregate 2. Respiratory rate contributed to the score.',
+  validUntil: '2026-01-05T11:15:00.000Z',
+  provider,
+  timings: { guard: 0.1, infer: 0.4, explain: 0.1 },
+  advisory: 'Advisory. The clinician decides.',
+}
+
+const refusal = { code: 'input_missing', about: 'respiratory-rate', message: messageOf('input_missing') } as const
+
+const refused: RefusedAnswerBody = {
+  decision: { ...decision, outcome: 'refused', refusal, assessment: null, explanation: null, validUntil: null },
+  audit,
+  ...errorAnswer(factsOf('input_missing', 'respiratory-rate'), requestId),
+}
+
+interface Examples {
+  readonly DecisionRequest: DecisionRequestBody
+  readonly FeedbackRequest: FeedbackRequestBody
+  readonly DecisionAnswer: DecisionAnswerBody
+  readonly RefusedAnswer: RefusedAnswerBody
+  readonly DecisionReadAnswer: DecisionReadAnswerBody
+  readonly FeedbackAnswer: FeedbackAnswerBody
+  readonly ModelsAnswer: ModelsAnswerBody
+  readonly HealthAnswer: HealthAnswerBody
+  readonly ErrorAnswer: ErrorAnswerBody
+}
+
+export const examples: Examples = {
+  DecisionRequest: {
+    model: 'news2',
+    subject: 'example-0001',
+    purpose: 'demonstration',
+    inputs: {
+      'respiratory-rate': { value: 21, unit: '/min' },
+      temperature: [{ value: 95, unit: '[degF]', at: '2026-01-05T10:10:00+00:00' }],
+      'supplemental-oxygen': { value: false },
+      consciousness: { value: 'A' },
+    },
+  },
+  FeedbackRequest: { verdict: 'override', reason: 'The respiratory rate was counted during physiotherapy.' },
+  DecisionAnswer: { decision, audit },
+  RefusedAnswer: refused,
+  DecisionReadAnswer: { decision, audit, feedback: [] },
+  FeedbackAnswer: { feedbackId: '6a4b1d0e-2f33-4c55-8e77-9a0b1c2d3e4f', audit },
+  ModelsAnswer: {
+    models: [
+      {
+        slot: 'news2',
+        state: 'active',
+        fault: null,
+        modelId: 'news2',
+        version: '1.0.0',
+        packageHash,
+        clinicalStatus: 'advisory',
+        display: 'National Early Warning Score 2',
+        intendedUse: 'Track and trigger in adults.',
+        validityMinutes: 60,
+        inputs: [
+          {
+            name: 'respiratory-rate',
+            display: 'Respiratory rate',
+            kind: 'quantity',
+            unit: '/min',
+            range: { low: 0, high: 100 },
+            values: null,
+            series: false,
+            required: true,
+            maxAgeMinutes: 60,
+          },
+        ],
+      },
+    ],
+  },
+  HealthAnswer: {
+    status: 'ready',
+    faults: [],
+    release: '0.1.0',
+    logSize: 42,
+    models: [
+      {
+        slot: 'news2',
+        state: 'ready',
+        restarts: 0,
+        isolation: { level: 'bubblewrap', networkIsolated: true, memoryLimitBytes: 1073741824, reason: 'as required' },
+        provider,
+      },
+    ],
+  },
+  ErrorAnswer: errorAnswer(factsOf('request_malformed', 'inputs.temperature[0].unit'), requestId),
+}

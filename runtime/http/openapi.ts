@@ -1,0 +1,154 @@
+import { z } from 'zod'
+import { refusals } from '../../models/contract/errors.ts'
+import { policy } from '../access/policy.ts'
+import { roles } from '../access/principal.ts'
+import {
+  API_VERSION,
+  decisionAnswerSchema,
+  decisionReadAnswerSchema,
+  decisionRequestSchema,
+  errorAnswerSchema,
+  feedbackAnswerSchema,
+  feedbackRequestSchema,
+  healthAnswerSchema,
+  modelsAnswerSchema,
+  refusedAnswerSchema,
+} from './contract.ts'
+import { type ErrorCode, statusOf } from './error-map.ts'
+import { examples } from './openapi-examples.ts'
+import { everyRouteErrors, type Route, type RouteName, refusedDecisionErrors, routeNames, routes } from './routes.ts'
+
+const components = {
+  DecisionRequest: decisionRequestSchema,
+  FeedbackRequest: feedbackRequestSchema,
+  DecisionAnswer: decisionAnswerSchema,
+  RefusedAnswer: refusedAnswerSchema,
+  DecisionReadAnswer: decisionReadAnswerSchema,
+  FeedbackAnswer: feedbackAnswerSchema,
+  ModelsAnswer: modelsAnswerSchema,
+  HealthAnswer: healthAnswerSchema,
+  ErrorAnswer: errorAnswerSchema,
+} as const
+
+type ComponentName = keyof typeof components
+type Json = { readonly [name: string]: unknown }
+
+const bodies: Readonly<Record<RouteName, { request?: ComponentName; answer?: ComponentName }>> = {
+  createDecision: { request: 'DecisionRequest', answer: 'DecisionAnswer' },
+  readDecision: { answer: 'DecisionReadAnswer' },
+  giveFeedback: { request: 'FeedbackRequest', answer: 'FeedbackAnswer' },
+  listModels: { answer: 'ModelsAnswer' },
+  readHealth: { answer: 'HealthAnswer' },
+  readContract: {},
+}
+
+/** The OpenAPI 3.1 document of the API, generated from the contract, the routes, the policy and the error table. */
+export function openApiDocument(): Json {
+  const paths: Record<string, Record<string, Json>> = {}
+  for (const name of routeNames) {
+    const route: Route = routes[name]
+    const path = route.path.replace(/:(\w+)/g, '{$1}')
+    paths[path] = { ...paths[path], [route.method.toLowerCase()]: operation(name, route) }
+  }
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Wardstone API',
+      version: API_VERSION,
+      description:
+        'Decisions of the models on this box. TLS 1.3 with a client certificate whose organizational unit is the role. ' +
+        'Without a certificate there is no HTTP answer. Results are advisory.',
+      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+    },
+    security: [{ clientCertificate: [] }],
+    paths,
+    components: {
+      securitySchemes: {
+        clientCertificate: {
+          type: 'mutualTLS',
+          description: `Subject CN is the client’s id; exactly one OU is its role: ${roles.join(', ')}.`,
+        },
+      },
+      schemas: schemas(),
+    },
+  }
+}
+
+/** The document as it is served; docs/openapi.json holds the same. */
+export function openApiText(): string {
+  return JSON.stringify(openApiDocument())
+}
+
+function schemas(): Json {
+  const registry = z.registry<{ id: string }>()
+  for (const [id, schema] of Object.entries(components)) registry.add(schema, { id })
+  const made = z.toJSONSchema(registry, { io: 'input', uri: (id) => `#/components/schemas/${id}` }).schemas
+  return Object.fromEntries(Object.entries(made).map(([id, { $schema: _, $id: __, ...schema }]) => [id, schema]))
+}
+
+function operation(name: RouteName, route: Route): Json {
+  const { request, answer } = bodies[name]
+  const allowed = roles.filter((role) => policy[role][route.action])
+  return {
+    operationId: name,
+    summary: route.summary,
+    description: `Roles: ${allowed.join(', ')}.`,
+    ...(route.path.includes(':id') ? { parameters: [idParameter] } : {}),
+    ...(request === undefined ? {} : { requestBody: { required: true, content: json(request) } }),
+    responses: {
+      '200': { description: 'Done.', headers, content: answer === undefined ? openContent : json(answer) },
+      ...errorResponses(name),
+    },
+  }
+}
+
+const idParameter = {
+  name: 'id',
+  in: 'path',
+  required: true,
+  description: 'The id of a decision: a UUID in lower case.',
+  schema: { type: 'string', pattern: '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$' },
+}
+
+const headers = {
+  'x-request-id': { description: 'Finds the request in the log of the box.', schema: { type: 'string' } },
+}
+const retryHeaders = { ...headers, 'retry-after': { description: 'Seconds.', schema: { type: 'integer' } } }
+const openContent = { 'application/json': { schema: { type: 'object' } } }
+
+function json(...names: ComponentName[]): Json {
+  const refs = names.map((name) => ({ $ref: `#/components/schemas/${name}` }))
+  const example = names.length === 1 && names[0] !== undefined ? examples[names[0]] : undefined
+  return {
+    'application/json': {
+      schema: refs.length === 1 ? refs[0] : { anyOf: refs },
+      ...(example === undefined ? {} : { example }),
+    },
+  }
+}
+
+/** Every code that the route can answer with, by status. */
+export function errorCodesOf(name: RouteName): ReadonlyMap<number, readonly ErrorCode[]> {
+  const route: Route = routes[name]
+  const recorded = name === 'createDecision' ? (Object.keys(refusals) as ErrorCode[]) : []
+  const byStatus = Map.groupBy([...everyRouteErrors, ...route.errors, ...recorded], statusOf)
+  return new Map([...byStatus].sort(([a], [b]) => a - b))
+}
+
+function errorResponses(name: RouteName): Json {
+  const entries = [...errorCodesOf(name)].map(([status, codes]) => {
+    const names = [...new Set(codes)].map((code) => `\`${code}\``)
+    const content = json(...shapesOf(name, codes))
+    return [status, { description: `${names.join(', ')}.`, headers: status === 503 ? retryHeaders : headers, content }]
+  })
+  return Object.fromEntries(entries) as Json
+}
+
+/** A refusal that was recorded comes with its decision; other errors come alone. */
+function shapesOf(name: RouteName, codes: readonly ErrorCode[]): ComponentName[] {
+  if (name !== 'createDecision') return ['ErrorAnswer']
+  const recorded = new Set<string>([...Object.keys(refusals), ...refusedDecisionErrors])
+  const isRecorded = (code: ErrorCode) => recorded.has(code)
+  if (codes.every(isRecorded)) return ['RefusedAnswer']
+  return codes.some(isRecorded) ? ['RefusedAnswer', 'ErrorAnswer'] : ['ErrorAnswer']
+}

@@ -1,0 +1,48 @@
+import type { Observation } from '../../models/contract/guard.ts'
+import type { Feedback } from '../decisions/service-types.ts'
+import type { DecisionRequest } from '../decisions/types.ts'
+import { type DecisionRequestBody, decisionIdSchema, decisionRequestSchema, feedbackRequestSchema } from './contract.ts'
+import { malformed } from './contract-faults.ts'
+import { HttpError } from './errors.ts'
+
+type SentObservation = DecisionRequestBody['inputs'][string]
+
+/**
+ * Body of POST /v1/decisions → what the decision room takes.
+ * @param nowMs time of an observation that came without `at`
+ * @param knownInputs names that an error may show; asked only when there is one
+ * @throws HttpError request_malformed
+ */
+export function parseDecisionRequest(
+  body: unknown,
+  nowMs: number,
+  knownInputs: () => ReadonlySet<string>,
+): DecisionRequest {
+  const parsed = decisionRequestSchema.safeParse(body)
+  if (!parsed.success) throw malformed(parsed.error.issues, knownInputs())
+  const { model, subject, purpose = 'treatment', inputs } = parsed.data
+  const observations = Object.entries(inputs).map(([name, sent]) => [name, observationsOf(sent, nowMs)] as const)
+  return { model, subject, purpose, inputs: Object.fromEntries(observations) }
+}
+
+function observationsOf(sent: SentObservation, nowMs: number): readonly Observation[] {
+  return (Array.isArray(sent) ? sent : [sent]).map(({ value, unit, at }) => ({
+    value,
+    unit,
+    atMs: at === undefined ? nowMs : Date.parse(at),
+  }))
+}
+
+/** @throws HttpError request_malformed */
+export function parseFeedback(body: unknown): Feedback {
+  const parsed = feedbackRequestSchema.safeParse(body)
+  if (!parsed.success) throw malformed(parsed.error.issues, new Set())
+  return parsed.data
+}
+
+/** @throws HttpError request_malformed: an id is a UUID in lower case, so nothing else can travel in the address */
+export function parseDecisionId(text: string | undefined): string {
+  const parsed = decisionIdSchema.safeParse(text)
+  if (!parsed.success) throw new HttpError('request_malformed', { about: 'id' })
+  return parsed.data
+}

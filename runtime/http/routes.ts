@@ -1,0 +1,148 @@
+import type { z } from 'zod'
+import type { Action } from '../access/policy.ts'
+import {
+  decisionAnswerSchema,
+  decisionReadAnswerSchema,
+  decisionRequestSchema,
+  feedbackAnswerSchema,
+  feedbackRequestSchema,
+  healthAnswerSchema,
+  modelsAnswerSchema,
+} from './contract.ts'
+import type { ErrorCode } from './error-map.ts'
+
+/** One route of the API. Without an action it does not compile, and an action without a row in the policy is denied. */
+export interface Route {
+  readonly method: 'GET' | 'POST'
+  /** The template; also the name of the route in logs and in the audit log. */
+  readonly path: `/v1/${string}`
+  readonly action: Action
+  readonly summary: string
+  /** `own`: the decision room writes a leaf for it. `counted`: one leaf per client, route and minute. */
+  readonly evidence: 'own' | 'counted'
+  readonly body: z.ZodType | undefined
+  /** What a success answers with; undefined for the OpenAPI document, which follows a schema of its own. */
+  readonly answer: z.ZodType | undefined
+  /** Codes of its own, besides those that every route has. */
+  readonly errors: readonly ErrorCode[]
+}
+
+const bodyErrors = [
+  'request_not_json',
+  'request_name_repeated',
+  'request_number_unrepresentable',
+  'request_too_deep',
+  'request_too_many_values',
+  'request_unsupported_media_type',
+  'request_too_large',
+] as const satisfies readonly ErrorCode[]
+
+const storeErrors = ['storage_full', 'storage_failed', 'storage_closed'] as const satisfies readonly ErrorCode[]
+
+/** Codes that any route can answer with. */
+export const everyRouteErrors = [
+  'request_malformed',
+  'access_unauthenticated',
+  'access_denied',
+  'request_timeout',
+  'request_headers_too_large',
+  'internal',
+  'response_malformed',
+  'server_stopping',
+  'http_version_unsupported',
+] as const satisfies readonly ErrorCode[]
+
+/** Codes that a recorded refusal of POST /v1/decisions can carry, besides those of the guards, which are all 422. */
+export const refusedDecisionErrors = [
+  'inference_deadline',
+  'inference_worker_lost',
+  'inference_out_of_memory',
+  'inference_failed',
+  'inference_unavailable',
+  'inference_overloaded',
+  'inference_load_failed',
+  'contract_output_invalid',
+] as const satisfies readonly ErrorCode[]
+
+export const routes = {
+  createDecision: {
+    method: 'POST',
+    path: '/v1/decisions',
+    action: 'decision.create',
+    summary: 'Ask a model about a patient. The answer stands in the audit log before it is sent.',
+    evidence: 'own',
+    body: decisionRequestSchema,
+    answer: decisionAnswerSchema,
+    errors: [...bodyErrors, ...storeErrors, ...refusedDecisionErrors, 'model_unknown', 'model_unavailable'],
+  },
+  readDecision: {
+    method: 'GET',
+    path: '/v1/decisions/:id',
+    action: 'decision.read',
+    summary: 'Read a decision and what clinicians said of it. The reading itself is recorded.',
+    evidence: 'own',
+    body: undefined,
+    answer: decisionReadAnswerSchema,
+    errors: [...storeErrors, 'decision_unknown'],
+  },
+  giveFeedback: {
+    method: 'POST',
+    path: '/v1/decisions/:id/feedback',
+    action: 'decision.feedback',
+    summary: 'Accept or override a decision, with the reason. The decision itself never changes.',
+    evidence: 'own',
+    body: feedbackRequestSchema,
+    answer: feedbackAnswerSchema,
+    errors: [...bodyErrors, ...storeErrors, 'decision_unknown'],
+  },
+  listModels: {
+    method: 'GET',
+    path: '/v1/models',
+    action: 'models.read',
+    summary: 'Which models stand in which slots, and the inputs each takes.',
+    evidence: 'counted',
+    body: undefined,
+    answer: modelsAnswerSchema,
+    errors: [],
+  },
+  readHealth: {
+    method: 'GET',
+    path: '/v1/health',
+    action: 'health.read',
+    summary: 'Whether the box can decide, and what to do when it cannot.',
+    evidence: 'counted',
+    body: undefined,
+    answer: healthAnswerSchema,
+    errors: [],
+  },
+  readContract: {
+    method: 'GET',
+    path: '/v1/openapi.json',
+    action: 'contract.read',
+    summary: 'This document.',
+    evidence: 'counted',
+    body: undefined,
+    answer: undefined,
+    errors: [],
+  },
+} as const satisfies Readonly<Record<string, Route>>
+
+export type RouteName = keyof typeof routes
+export const routeNames = Object.keys(routes) as readonly RouteName[]
+
+/** Name of a route that does not exist, in logs and in the audit log. */
+export const UNKNOWN_ROUTE = '(unknown)'
+
+/** Methods that a path takes; empty when no route has it. */
+export function methodsOf(path: string): readonly string[] {
+  const parts = path.split('/')
+  return routeNames
+    .map((name) => routes[name] as Route)
+    .filter((route) => hasShape(route.path, parts))
+    .map(({ method }) => method)
+}
+
+function hasShape(template: string, parts: readonly string[]): boolean {
+  const names = template.split('/')
+  return names.length === parts.length && names.every((name, index) => name.startsWith(':') || name === parts[index])
+}

@@ -1,0 +1,250 @@
+import { constants } from 'node:crypto'
+import type { TLSSocket } from 'node:tls'
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
+import { type Randomness, systemRandomness } from '../../device/crypto/randomness.ts'
+import type { Clock } from '../../device/platform/clock.ts'
+import { isWardstoneError } from '../../device/platform/errors.ts'
+import type { Log } from '../../device/platform/log.ts'
+import { type AccessRecorder, createAccessRecorder } from '../access/access-recorder.ts'
+import { Authenticator } from '../access/authenticate.ts'
+import { AccessError } from '../access/errors.ts'
+import type { Principal } from '../access/principal.ts'
+import type { Ledger } from '../audit/types.ts'
+import type { DecisionService } from '../decisions/service-types.ts'
+import { ConnectionGuard } from './connection-guard.ts'
+import { errorAnswer, errorFacts } from './error-map.ts'
+import { HttpError, type HttpErrorCode } from './errors.ts'
+import { placeOfFault } from './fault-place.ts'
+import { createHandlers, type Handler } from './handlers.ts'
+import { defaultLimits, type HttpLimits } from './limits.ts'
+import { passGate, type RequestFacts, routeName } from './request-gate.ts'
+import { type Route, routeNames, routes, UNKNOWN_ROUTE } from './routes.ts'
+import { STANDARD_HEADERS } from './standard-headers.ts'
+import { parseStrictJson } from './strict-json.ts'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    route?: Route
+  }
+}
+
+export interface ApiServerOptions {
+  /** PEM text: the server's key and certificate, and the one authority whose client certificates are accepted. */
+  readonly tls: { readonly key: string; readonly certificate: string; readonly clientAuthority: string }
+  readonly decisions: DecisionService
+  readonly ledger: Ledger
+  readonly clock: Clock
+  readonly log: Log
+  readonly randomness?: Randomness
+  readonly limits?: Partial<HttpLimits>
+}
+
+/**
+ * The native API: HTTP/1.1 over TLS 1.3 with client certificates. The caller listens and closes; closing finishes what
+ * is in flight and then writes the evidence that is still counted in memory.
+ */
+export function createApiServer(options: ApiServerOptions): FastifyInstance {
+  return new ApiServer(options).app
+}
+
+class ApiServer {
+  readonly app: FastifyInstance
+  readonly #options: ApiServerOptions
+  readonly #limits: HttpLimits
+  readonly #recorder: AccessRecorder
+  readonly #authenticator = new Authenticator()
+  readonly #guard: ConnectionGuard
+  readonly #facts = new WeakMap<FastifyRequest, RequestFacts>()
+  readonly #names = new WeakMap<object, string>()
+  #stopping = false
+
+  constructor(options: ApiServerOptions) {
+    this.#options = options
+    this.#limits = { ...defaultLimits, ...options.limits }
+    this.#recorder = createAccessRecorder(options)
+    this.#guard = new ConnectionGuard(this.#limits, {
+      handshakeFailed: () =>
+        this.#recorder.counted({ principal: undefined, route: UNKNOWN_ROUTE }, 'tls_handshake_failed'),
+      requestBroken: (code, socket, request, requestId) => this.#noteBroken(code, socket, request, requestId),
+      newRequestId: () => this.#newRequestId(),
+    })
+    this.app = this.#build()
+    this.#guard.watch(this.app.server as unknown as Parameters<ConnectionGuard['watch']>[0])
+    this.#addRoutes()
+    this.#addClosing()
+  }
+
+  #build(): FastifyInstance {
+    const app = fastify({
+      ...serverSettings(this.#options.tls, this.#limits),
+      genReqId: () => this.#newRequestId(),
+      clientErrorHandler: (error, socket) => this.#guard.onClientError(error, socket),
+      // An address that cannot be decoded never reaches the hooks; it passes the same gate here.
+      frameworkErrors: (error, request, reply) => this.#refuse(this.#enterUnroutable(request, error), request, reply),
+    }) as unknown as FastifyInstance
+    app.addHook('onRequest', (request, reply, done) => {
+      try {
+        this.#enter(request, reply)
+      } catch (error) {
+        return done(error as Error)
+      }
+      done()
+    })
+    app.removeAllContentTypeParsers()
+    app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => {
+      let value: unknown
+      try {
+        value = parseStrictJson(body as Buffer)
+      } catch (error) {
+        return done(error as Error)
+      }
+      done(null, value)
+    })
+    app.setErrorHandler((error, request, reply) => this.#refuse(error, request, reply))
+    app.setNotFoundHandler((request, reply) => this.#refuse(new HttpError('route_unknown'), request, reply))
+    return app
+  }
+
+  #addRoutes(): void {
+    const handlers = createHandlers(this.#options.decisions, this.#options.clock)
+    for (const name of routeNames) this.#addRoute(routes[name], handlers[name])
+  }
+
+  #addRoute(route: Route, handler: Handler): void {
+    this.app.route({
+      method: route.method,
+      url: route.path,
+      config: { route },
+      handler: async (request, reply) => {
+        const principal = this.#facts.get(request)?.principal
+        if (principal === undefined) throw new AccessError('access_unauthenticated')
+        const { id } = request.params as { id?: string }
+        const answer = await handler({ caller: principal, requestId: request.id, id, body: request.body })
+        if (route.evidence === 'counted') this.#recorder.counted({ principal, route: route.path })
+        return reply.code(answer.status).send(answer.text)
+      },
+    })
+  }
+
+  #addClosing(): void {
+    this.app.addHook('preClose', (done) => {
+      this.#stopping = true
+      // The server's own timeouts end with close(); what has not finished by then is cut.
+      const timer = setTimeout(() => this.#guard.cut(), this.#limits.drainMs)
+      this.app.server.once('close', () => clearTimeout(timer))
+      done()
+    })
+    this.app.addHook('onClose', () => this.#recorder.close())
+  }
+
+  #enter(request: FastifyRequest, reply: FastifyReply): void {
+    reply.headers(STANDARD_HEADERS).header('x-request-id', request.id)
+    const facts: RequestFacts = { route: routeName(request), principal: undefined }
+    this.#facts.set(request, facts)
+    this.#names.set(request.raw, facts.route)
+    const gate = { authenticator: this.#authenticator, clock: this.#options.clock, isStopping: () => this.#stopping }
+    passGate(request, reply, facts, gate)
+    this.#guard.welcomeBody(request.raw, reply.raw)
+  }
+
+  #enterUnroutable(request: FastifyRequest, error: unknown): unknown {
+    const facts: RequestFacts = { route: UNKNOWN_ROUTE, principal: undefined }
+    this.#facts.set(request, facts)
+    try {
+      facts.principal = this.#authenticator.authenticate(request.raw.socket as TLSSocket, this.#options.clock.nowMs())
+      return error
+    } catch (refusal) {
+      return refusal
+    }
+  }
+
+  /** The one way to say no: the fixed text of a code, and evidence that it was said. */
+  #refuse(thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+    const error = translate(thrown)
+    const facts = errorFacts(error)
+    const { route, principal } = this.#facts.get(request) ?? { route: UNKNOWN_ROUTE, principal: undefined }
+    // A connection that is gone has been noted where it broke.
+    if (!request.raw.destroyed) this.#note(facts.code, error, request.id, route, principal)
+    reply.code(facts.status).headers(STANDARD_HEADERS).header('x-request-id', request.id)
+    if (facts.retryAfterSeconds !== undefined) reply.header('retry-after', String(facts.retryAfterSeconds))
+    // What is left of a body that nobody will read must not be taken for the next request.
+    if (!request.raw.complete) reply.header('connection', 'close')
+    return reply.send(JSON.stringify(errorAnswer(facts, request.id)))
+  }
+
+  #note(code: string, error: unknown, requestId: string, route: string, principal: Principal | undefined): void {
+    const access = { principal, route }
+    if (error instanceof AccessError) this.#recorder.refused(access, code)
+    else this.#recorder.counted(access, code)
+    const fields = { requestId, code, route, client: principal?.clientId }
+    if (code === 'internal') this.#options.log.error('request-failed', { ...fields, ...placeOfFault(error) })
+    else this.#options.log.info('request-refused', fields)
+  }
+
+  #noteBroken(code: HttpErrorCode, socket: TLSSocket, request: object | undefined, requestId: string): void {
+    const route = (request && this.#names.get(request)) ?? UNKNOWN_ROUTE
+    let principal: Principal | undefined
+    try {
+      principal = this.#authenticator.authenticate(socket, this.#options.clock.nowMs())
+    } catch {
+      // Counted without a name, as any client that cannot be identified.
+    }
+    this.#recorder.counted({ principal, route }, code)
+    this.#options.log.info('request-refused', { requestId, code, route, client: principal?.clientId })
+  }
+
+  #newRequestId(): string {
+    return (this.#options.randomness ?? systemRandomness).bytes(12).toString('hex')
+  }
+}
+
+const frameworkCodes: Readonly<Record<string, HttpErrorCode>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: 'request_too_large',
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'request_unsupported_media_type',
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'request_malformed',
+  FST_ERR_BAD_URL: 'route_unknown',
+  FST_ERR_MAX_PARAM_LENGTH: 'route_unknown',
+  // The client went away in the middle of its body.
+  ECONNRESET: 'request_malformed',
+}
+
+/** Errors of the framework, in our codes; its messages quote the request. */
+function translate(thrown: unknown): unknown {
+  if (isWardstoneError(thrown)) return thrown
+  const code = (thrown as { code?: unknown } | null)?.code
+  const ours = typeof code === 'string' && Object.hasOwn(frameworkCodes, code) ? frameworkCodes[code] : undefined
+  return ours === undefined ? thrown : new HttpError(ours)
+}
+
+function serverSettings(tls: ApiServerOptions['tls'], limits: HttpLimits) {
+  return {
+    https: {
+      key: tls.key,
+      cert: tls.certificate,
+      ca: tls.clientAuthority,
+      requestCert: true,
+      rejectUnauthorized: true,
+      minVersion: 'TLSv1.3',
+      maxVersion: 'TLSv1.3',
+      // A resumed session would be taken at the word of its first handshake, although the certificate has expired since.
+      secureOptions: constants.SSL_OP_NO_TICKET,
+      handshakeTimeout: limits.handshakeTimeoutMs,
+      headersTimeout: limits.headersTimeoutMs,
+      requestTimeout: limits.requestTimeoutMs,
+      connectionsCheckingInterval: limits.timeoutCheckMs,
+      maxHeaderSize: limits.maxHeaderBytes,
+      insecureHTTPParser: false,
+      requireHostHeader: false,
+      noDelay: true,
+    },
+    bodyLimit: limits.maxBodyBytes,
+    requestTimeout: limits.requestTimeoutMs,
+    keepAliveTimeout: limits.keepAliveMs,
+    connectionTimeout: limits.silenceMs,
+    exposeHeadRoutes: false,
+    // New requests on open connections are refused by the gate, in the shape of every other refusal.
+    return503OnClosing: false,
+    // Longer than any address can be: the id is checked where it is read.
+    routerOptions: { maxParamLength: limits.maxHeaderBytes },
+  } as const
+}

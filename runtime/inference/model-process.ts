@@ -1,0 +1,156 @@
+import type { Clock } from '../../device/platform/clock.ts'
+import { InferenceError } from './errors.ts'
+import type { WorkerCommand } from './isolation.ts'
+import type { FromWorker, LoadMessage } from './protocol.ts'
+import type { PendingRun } from './request-queue.ts'
+import type { ProviderReport } from './types.ts'
+import { launchWorker, type WorkerChannel, type WorkerEnd } from './worker-launch.ts'
+
+export interface ProcessStart {
+  readonly command: WorkerCommand
+  readonly packageFd: number
+  readonly load: LoadMessage
+  /** A session that is not made by then never will be. */
+  readonly loadTimeoutMs: number
+  readonly clock: Clock
+}
+
+/** What the process itself said about a model that it cannot load: the package or the model is at fault, not the machine. */
+export type LoadFault = Omit<Extract<FromWorker, { kind: 'load-failed' }>, 'kind'>
+
+export interface ProcessEvents {
+  ready(provider: ProviderReport): void
+  /** The last request has its answer; another may be given. */
+  idle(): void
+  /** Exactly once. `how` is an identifier: `deadline`, `SIGSEGV`, `exit-1`. */
+  ended(how: string, fault: LoadFault | undefined): void
+}
+
+/** One life of a worker process: it loads, answers one request at a time, and ends. Whoever is in it then is answered. */
+export class ModelProcess {
+  readonly #events: ProcessEvents
+  readonly #clock: Clock
+  readonly #channel: WorkerChannel
+  readonly #end = Promise.withResolvers<void>()
+  readonly #loadTimer: NodeJS.Timeout
+  #ready = false
+  #inFlight: { readonly id: number; readonly run: PendingRun; readonly startedMs: number } | undefined
+  #lastId = 0
+  #fastestMs: number | undefined
+  #leaving = false
+  /** Why we ended it ourselves, if we did. */
+  #killedFor: string | undefined
+  #fault: LoadFault | undefined
+
+  constructor(start: ProcessStart, events: ProcessEvents) {
+    this.#events = events
+    this.#clock = start.clock
+    this.#loadTimer = setTimeout(() => this.kill('load-timeout'), start.loadTimeoutMs).unref()
+    this.#channel = launchWorker(start.command, start.packageFd, {
+      message: (message) => this.#receive(message),
+      ended: (end) => this.#ended(end),
+    })
+    this.#channel.send(start.load)
+  }
+
+  get pid(): number | undefined {
+    return this.#channel.pid
+  }
+
+  /** The quickest answer of this process so far, in milliseconds; 0 before the first. */
+  get fastestMs(): number {
+    return this.#fastestMs ?? 0
+  }
+
+  get canRun(): boolean {
+    return this.#ready && this.#inFlight === undefined && !this.#leaving && this.#killedFor === undefined
+  }
+
+  run(run: PendingRun): void {
+    this.#lastId += 1
+    this.#inFlight = { id: this.#lastId, run, startedMs: this.#clock.monotonicMs() }
+    this.#channel.hold(true)
+    this.#channel.send({ kind: 'run', id: this.#lastId, inputs: run.inputs })
+  }
+
+  /** The request was answered by its deadline. If it is the one in the process, only a kill frees the process of it. */
+  abandon(run: PendingRun): void {
+    if (this.#inFlight?.run !== run) return
+    this.#inFlight = undefined
+    this.kill('deadline')
+  }
+
+  kill(reason: string): void {
+    this.#killedFor ??= reason
+    this.#channel.kill()
+  }
+
+  /** Lets the request in the process finish within `graceMs`, then ends it. Resolves when the process is gone. */
+  stop(graceMs: number): Promise<void> {
+    this.#leaving = true
+    this.#channel.hold(true)
+    if (!this.#ready) this.kill('stopped')
+    else if (this.#inFlight === undefined) this.#channel.release()
+    const timer = setTimeout(() => this.kill('stopped'), graceMs)
+    return this.#end.promise.finally(() => clearTimeout(timer))
+  }
+
+  #receive(message: FromWorker | undefined): void {
+    // What crosses our kill has nobody waiting for it.
+    if (this.#killedFor !== undefined) return
+    const id = this.#inFlight?.id
+    if (message?.kind === 'ready' && !this.#ready) this.#becomeReady(message.provider)
+    else if (message?.kind === 'load-failed' && !this.#ready) this.#loadFailed(message)
+    else if (message?.kind === 'result' && message.id === id) this.#answer((run) => run.resolve(message.outputs))
+    else if (message?.kind === 'run-failed' && message.id === id) this.#runFailed(message.reason)
+    else this.kill('protocol-broken')
+  }
+
+  #becomeReady(provider: ProviderReport): void {
+    clearTimeout(this.#loadTimer)
+    this.#ready = true
+    this.#channel.hold(false)
+    this.#events.ready(provider)
+  }
+
+  #loadFailed({ stage, code }: LoadFault): void {
+    this.#fault = { stage, code }
+    this.kill('load-failed')
+  }
+
+  #runFailed(reason: 'failed' | 'out-of-memory'): void {
+    // Native code seldom unwinds cleanly from a failed allocation, and its arena keeps what it got: begin afresh.
+    if (reason === 'out-of-memory') this.kill('out-of-memory')
+    const code = reason === 'out-of-memory' ? 'inference_out_of_memory' : 'inference_failed'
+    this.#answer((run) => run.reject(new InferenceError(code)))
+  }
+
+  #answer(settle: (run: PendingRun) => void): void {
+    if (this.#inFlight === undefined) return
+    const { run, startedMs } = this.#inFlight
+    const tookMs = this.#clock.monotonicMs() - startedMs
+    this.#fastestMs = Math.min(tookMs, this.#fastestMs ?? tookMs)
+    this.#inFlight = undefined
+    settle(run)
+    if (this.#leaving) {
+      this.#channel.release()
+    } else {
+      this.#channel.hold(false)
+      this.#events.idle()
+    }
+  }
+
+  #ended({ how, outOfMemory }: WorkerEnd): void {
+    clearTimeout(this.#loadTimer)
+    const reason = this.#killedFor ?? (outOfMemory ? 'out-of-memory' : how)
+    this.#inFlight?.run.reject(new InferenceError(lostCode(this.#leaving, reason)))
+    this.#inFlight = undefined
+    this.#end.resolve()
+    this.#events.ended(reason, this.#fault)
+  }
+}
+
+function lostCode(leaving: boolean, reason: string) {
+  if (leaving) return 'inference_unavailable'
+  return reason === 'out-of-memory' ? 'inference_out_of_memory' : 'inference_worker_lost'
+}

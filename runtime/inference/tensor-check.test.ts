@@ -1,0 +1,68 @@
+import { describe, expect, test } from 'vitest'
+import { readFromWorker } from './protocol.ts'
+import { isTensors, MAX_TENSOR_BYTES, MAX_TENSORS } from './tensor-check.ts'
+
+const y = { dtype: 'float32', dims: [1, 2], data: Float32Array.of(1, 2) }
+
+test('well-formed tensors of each type pass', () => {
+  expect(isTensors({ y })).toBe(true)
+  expect(isTensors({ y: { dtype: 'int64', dims: [], data: BigInt64Array.of(1n) } })).toBe(true)
+  expect(isTensors({ y: { dtype: 'bool', dims: [0, 3], data: new Uint8Array() } })).toBe(true)
+  expect(isTensors({})).toBe(true)
+})
+
+test.each([
+  ['no object', 'y'],
+  ['null', null],
+  ['a null tensor', { y: null }],
+  ['fewer values than the dims say', { y: { ...y, dims: [2, 2] } }],
+  ['more values than the dims say', { y: { ...y, dims: [1] } }],
+  ['a negative dim', { y: { ...y, dims: [-1, -2] } }],
+  ['a fractional dim', { y: { ...y, dims: [0.5, 4] } }],
+  ['a dim that is no number', { y: { ...y, dims: ['1', 2] } }],
+  ['dims that are no list', { y: { ...y, dims: 2 } }],
+  ['another type than the data', { y: { ...y, dtype: 'int64' } }],
+  ['an unknown type', { y: { ...y, dtype: 'float64', data: Float64Array.of(1, 2) } }],
+  ['text', { y: { dtype: 'string', dims: [1], data: ['a'] } }],
+  ['a plain list', { y: { ...y, data: [1, 2] } }],
+  ['too many', Object.fromEntries(Array.from({ length: MAX_TENSORS + 1 }, (_, at) => [`y${at}`, y]))],
+  ['a name too long', { ['y'.repeat(257)]: y }],
+  [
+    'too many bytes',
+    { y: { dtype: 'bool', dims: [MAX_TENSOR_BYTES + 1], data: new Uint8Array(MAX_TENSOR_BYTES + 1) } },
+  ],
+])('%s is refused', (_, value) => {
+  expect(isTensors(value)).toBe(false)
+})
+
+describe('what a worker says', () => {
+  const provider = { provider: 'cpu', runtime: 'onnxruntime 1.2.3', threads: 1 }
+
+  test.each([
+    { kind: 'ready', provider },
+    { kind: 'load-failed', stage: 'decrypt', code: 'package_decrypt_failed' },
+    { kind: 'result', id: 1, outputs: { y } },
+    { kind: 'run-failed', id: 1, reason: 'out-of-memory' },
+  ])('$kind is read', (message) => {
+    expect(readFromWorker(message)).toEqual(message)
+  })
+
+  test.each([
+    undefined,
+    null,
+    'ready',
+    {},
+    { kind: 'ready' },
+    { kind: 'ready', provider: { ...provider, provider: 'other' } },
+    { kind: 'ready', provider: { ...provider, runtime: 'Name of a patient' } },
+    { kind: 'load-failed', stage: 'decrypt', code: 'Some text of the runtime' },
+    { kind: 'load-failed', stage: 'elsewhere', code: 'package_decrypt_failed' },
+    { kind: 'result', outputs: { y } },
+    { kind: 'result', id: '1', outputs: { y } },
+    { kind: 'result', id: 1, outputs: { y: { ...y, dims: [3] } } },
+    { kind: 'run-failed', id: 1, reason: 'a text that quotes an input' },
+    { kind: 'other', id: 1 },
+  ])('%j is not', (message) => {
+    expect(readFromWorker(message)).toBeUndefined()
+  })
+})
