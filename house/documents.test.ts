@@ -16,7 +16,7 @@ const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as
 const dependencyRows = readFileSync(join(root, 'docs/dependencies.md'), 'utf8')
   .split('\n')
   .flatMap((line) => {
-    const [, name, version] = /^\| `([^`]+)` \| ([^|]+) \|/.exec(line) ?? []
+    const [, name, version] = /^\| `([^`]+)` *\|([^|]+)\|/.exec(line) ?? []
     return name === undefined || version === undefined ? [] : [{ name, version: version.trim() }]
   })
 

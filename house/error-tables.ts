@@ -48,7 +48,7 @@ export interface ErrorRow {
 
 export function parseErrorRows(markdown: string): ErrorRow[] {
   return markdown.split('\n').flatMap((line) => {
-    const [, code, status, happened, todo] = /^\| `([a-z0-9_]+)` \| ([^|]*) \| ([^|]*) \| ([^|]*) \|$/.exec(line) ?? []
+    const [, code, status, happened, todo] = /^\| `([a-z0-9_]+)` *\|([^|]*)\|([^|]*)\|([^|]*)\|$/.exec(line) ?? []
     if (code === undefined) return []
     return [{ code, status: (status ?? '').trim(), happened: (happened ?? '').trim(), todo: (todo ?? '').trim() }]
   })

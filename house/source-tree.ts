@@ -18,6 +18,9 @@ export interface ImportEdge {
   readonly typeOnly: boolean
 }
 
+/** Stands for the name of an import that is computed: it cannot be checked, so no rule lets it pass. */
+export const COMPUTED = '(computed)'
+
 /** A node of the syntax tree; only what the rules look at. */
 export interface SyntaxNode {
   readonly type: string
@@ -107,8 +110,7 @@ function expressionEdges(nodes: readonly SyntaxNode[]): BareEdge[] {
   return nodes.flatMap((node) => {
     if (node.type !== 'ImportExpression' && node.type !== 'TSImportType') return []
     const source = node.source as { value?: unknown } | undefined
-    // A computed import cannot be checked, so it gets a name that no rule allows.
-    const specifier = typeof source?.value === 'string' ? source.value : '(computed)'
+    const specifier = typeof source?.value === 'string' ? source.value : COMPUTED
     return [{ specifier, typeOnly: node.type === 'TSImportType' }]
   })
 }

@@ -5,6 +5,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import { type ReferenceSeal, referenceSeal } from '../testkit/hpke-reference.ts'
 import { pkcs8FromScalar } from '../testkit/p256-keys.ts'
 import { watchProvider } from '../testkit/watched-provider.ts'
+import { CryptoError } from './errors.ts'
 import { createHpkeRecipient, generateHpkeKey, hpkeSeal, loadHpkeRecipient, type WrappedKey } from './hpke.ts'
 import { createHpkeSuite } from './hpke-suite.ts'
 import { parseP256PrivateKey } from './p256.ts'
@@ -116,8 +117,12 @@ describe('HPKE of the house', () => {
 })
 
 describe('the provider passed in', () => {
-  it('does every Diffie-Hellman, and no other WebCrypto is there to do it', async () => {
-    vi.stubGlobal('crypto', undefined)
+  it('does every operation, and the global WebCrypto none', async () => {
+    const forbidden = () => {
+      throw new CryptoError('crypto_provider_unusable')
+    }
+    vi.stubGlobal('crypto', new Proxy({}, { get: forbidden }))
+    expect(() => globalThis.crypto.subtle).toThrow()
     const watched = watchProvider(provider)
     const { privatePem, publicKey } = await generateHpkeKey(watched.provider)
     const recipient = await loadHpkeRecipient(watched.provider, privatePem)

@@ -9,18 +9,27 @@ import { PlatformError } from './platform-errors.ts'
 export function writeFileAtomic(path: string, content: Uint8Array | string, mode = 0o600): void {
   const temporary = `${path}.${process.pid}.tmp`
   const bytes = typeof content === 'string' ? Buffer.from(content) : content
-  const file = openSync(temporary, 'wx', mode)
+  // A process of the same number may have died here before: in a container the number is always the same.
+  rmSync(temporary, { force: true })
   try {
-    fchmodSync(file, mode)
-    for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written)
-    fsyncSync(file)
-    closeSync(file)
+    writeFileDurable(temporary, bytes, mode)
     renameSync(temporary, path)
   } catch (error) {
     rmSync(temporary, { force: true })
     throw error
   }
   syncDirectory(dirname(path))
+}
+
+function writeFileDurable(path: string, bytes: Uint8Array, mode: number): void {
+  const file = openSync(path, 'wx', mode)
+  try {
+    fchmodSync(file, mode)
+    for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written)
+    fsyncSync(file)
+  } finally {
+    closeSync(file)
+  }
 }
 
 /** Makes a rename or creation in a directory durable. */

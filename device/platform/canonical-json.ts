@@ -8,15 +8,15 @@ const MAX_DEPTH = 64
 /**
  * RFC 8785 (JCS) text of a value: members sorted by UTF-16 code units, ECMAScript number form, no white space.
  * @throws PlatformError json_malformed for what I-JSON (RFC 7493) cannot carry: NaN, infinities, lone surrogates,
- * undefined, functions, nesting beyond 64.
+ * undefined, functions, nesting beyond 64, and objects of a class (a date or a buffer would lose what it is).
  */
 export function canonicalJson(value: unknown, depth = 0): string {
   if (depth > MAX_DEPTH) throw new PlatformError('json_malformed', { about: 'nesting' })
   if (value === null || typeof value === 'boolean') return String(value)
   if (typeof value === 'number') return canonicalNumber(value)
   if (typeof value === 'string') return canonicalString(value)
-  if (Array.isArray(value)) return `[${value.map((item) => canonicalJson(item, depth + 1)).join(',')}]`
-  if (typeof value === 'object') return canonicalObject(value as Record<string, unknown>, depth)
+  if (Array.isArray(value)) return `[${Array.from(value, (item) => canonicalJson(item, depth + 1)).join(',')}]`
+  if (isPlainObject(value)) return canonicalObject(value, depth)
   throw new PlatformError('json_malformed', { about: typeof value })
 }
 
@@ -50,6 +50,12 @@ function canonicalNumber(value: number): string {
 function canonicalString(value: string): string {
   if (!value.isWellFormed()) throw new PlatformError('json_malformed', { about: 'surrogate' })
   return JSON.stringify(value)
+}
+
+function isPlainObject(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== 'object' || value === null) return false
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === null || prototype === Object.prototype
 }
 
 function canonicalObject(value: Record<string, unknown>, depth: number): string {

@@ -94,6 +94,13 @@ describe('each fault is named', () => {
     // The scale's default does not stand in for a stale one set aside.
     ['preprocessing.1.missing', withInput(spotContract, 'spo2-scale', { onStale: 'treat-as-missing' })],
     ['preprocessing.1.missing', withInput(spotContract, 'temperature', { onMissing: 'allow' })],
+    // Even an essential input is not there in every hour.
+    [
+      'preprocessing.1.missing',
+      edited(spotContract, ({ preprocessing }) =>
+        Object.assign(preprocessing![0]!, { inputs: ['temperature'], hours: 2 }),
+      ),
+    ],
     ['outputs.aggregate', edited(spotContract, ({ outputs }) => outputs!.push(outputs![0]!))],
     ['outputs.aggregate.range', output(0, { range: { low: 1, high: 0 } })],
     ['outputs.band.labels.value', output(1, { labels: labels(1, 1) })],
@@ -115,6 +122,10 @@ describe('each fault is named', () => {
     ['explanation.output', explained({ output: 'nobody' })],
     ['explanation.tensor', explained({ tensor: 'nobody' })],
     ['explanation.tensor', step(8, { from: 'features' })],
+    [
+      'explanation.tensor',
+      edited(hourlyContract, ({ preprocessing }) => preprocessing!.push({ ...preprocessing![8]!, tensor: 'second' })),
+    ],
     ['explanation.baseline', explained({ baseline: [0, 0, 0] })],
     [
       'explanation.groups.name',

@@ -50,21 +50,17 @@ describe('what the model says, in words', () => {
 
   it('a score is rounded as the contract says; the ends of its range count as float32', () => {
     const [score, ...rest] = spotContract.outputs
+    // As float32 the lower end falls below the decimal, the upper end above it.
     const contract = changed(spotContract, {
-      outputs: [{ ...score!, role: 'score', range: { low: 0.1, high: 0.7 }, decimals: 2 }, ...rest],
-      threshold: { output: 'aggregate', alertAt: 0.7, clearBelow: 0.1 },
+      outputs: [{ ...score!, role: 'score', range: { low: 0.7, high: 0.8 }, decimals: 2 }, ...rest],
+      threshold: { output: 'aggregate', alertAt: 0.8, clearBelow: 0.7 },
     })
-    for (const [raw, value, alert] of [
-      [0.1, 0.1, false],
-      [0.7, 0.7, true],
-      [0.344999, 0.34, false],
-    ] as const) {
-      const assessment = postprocess({ ...said, aggregate: floats(raw) }, contract)
-      expect(assessment.outputs.aggregate?.values).toEqual([value])
-      expect(assessment.alert).toBe(alert)
-    }
-    expect(aboutOf({ ...said, aggregate: floats(0.7000002) }, contract)).toBe('aggregate')
-    expect(aboutOf({ ...said, aggregate: floats(0.0999999) }, contract)).toBe('aggregate')
+    const read = (value: number) => postprocess({ ...said, aggregate: floats(value) }, contract)
+    expect(read(0.7)).toMatchObject({ outputs: { aggregate: { values: [0.7] } }, alert: false })
+    expect(read(0.744999)).toMatchObject({ outputs: { aggregate: { values: [0.74] } }, alert: false })
+    expect(read(0.8)).toMatchObject({ outputs: { aggregate: { values: [0.8] } }, alert: true })
+    expect(aboutOf({ ...said, aggregate: floats(0.8000002) }, contract)).toBe('aggregate')
+    expect(aboutOf({ ...said, aggregate: floats(0.6999998) }, contract)).toBe('aggregate')
   })
 })
 
@@ -80,6 +76,7 @@ describe('what the contract forbids', () => {
     ['aggregate', { ...said, aggregate: floats() }],
     ['aggregate', { ...said, aggregate: { dtype: 'float32', dims: [2], data: Float32Array.of(1) } }],
     ['aggregate', { ...said, aggregate: { dtype: 'int64', dims: [1], data: BigInt64Array.of(2n ** 60n) } }],
+    ['points', { ...said, points: { dtype: 'int64', dims: [4], data: BigInt64Array.of(1n, 0n, 0n, 2n ** 60n) } }],
     ['band', { ...said, band: floats(2) }],
     ['band', { ...said, band: floats(0.5) }],
     ['band', { ...said, band: nan }],

@@ -9,7 +9,7 @@ const page = fileURLToPath(new URL('../../docs/units.md', import.meta.url))
 
 /** Of docs/units.md: quantity → codes. */
 const codesOf = new Map<string, string[]>()
-for (const [, quantity = '', code = ''] of unitsMarkdown().matchAll(/^\| ([a-z ]+) \| `(.+?)` \|/gm)) {
+for (const [, quantity = '', code = ''] of unitsMarkdown().matchAll(/^\| ([a-z ]+?) +\| `(.+?)` +\|/gm)) {
   codesOf.set(quantity, [...(codesOf.get(quantity) ?? []), code])
 }
 

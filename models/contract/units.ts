@@ -2,7 +2,7 @@ import { add, decimalRational, divide, multiply, type Rational, rational, ration
 import { Refusal } from './errors.ts'
 
 /**
- * Units by their UCUM codes, case-sensitive form (The Unified Code for Units of Measure, version 2.1). Only the codes
+ * Units by their UCUM codes, case-sensitive form (The Unified Code for Units of Measure, version 2.2). Only the codes
  * listed here are taken; a code is never guessed from a look-alike, so `mmHg` and `MM[HG]` are refused.
  */
 
@@ -228,14 +228,18 @@ function atomSize(atom: string): Rational {
 
 /** docs/units.md, from the table itself. */
 export function unitsMarkdown(): string {
-  const rows = [...units].map(([code, unit]) => `| ${unit.quantity} | \`${code}\` | ${sizeText(code, unit)} |`)
-  return `${introduction}\n| quantity | code | exact size |\n|---|---|---|\n${rows.join('\n')}\n`
+  const rows = [...units].map(([code, unit]) => [unit.quantity, `\`${code}\``, sizeText(code, unit)])
+  const table = [['quantity', 'code', 'exact size'], ...rows]
+  const widths = [0, 1, 2].map((column) => Math.max(...table.map((row) => row[column]?.length ?? 0)))
+  const lines = table.map((row) => `| ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`)
+  lines.splice(1, 0, `| ${widths.map((width) => '-'.repeat(width)).join(' | ')} |`)
+  return `${introduction}\n${lines.join('\n')}\n`
 }
 
 function sizeText(code: string, { quantity, factor, offset }: Unit): string {
   const base = quantities[quantity]?.base
   if (offset !== zero) return `(x + ${exactText(offset)}) × ${exactText(factor)} \`${base}\``
-  return code === base ? 'counted in it' : `${exactText(factor)} \`${base}\``
+  return code === base ? 'the base' : `${exactText(factor)} \`${base}\``
 }
 
 /** A decimal where it ends, else a fraction in lowest terms. */

@@ -246,6 +246,7 @@ describe('what lies at the path', () => {
     mkdirSync(site.paths.package)
     expect(await outcome(site)).toBe('package_unreadable')
     expect(openDescriptors()).toEqual([])
+    rmSync(site.paths.package, { recursive: true })
   })
 })
 

@@ -49,6 +49,7 @@ class LedgerAccessRecorder implements AccessRecorder {
   readonly #log: Log
   readonly #timer: NodeJS.Timeout
   readonly #pending = new Set<Promise<void>>()
+  #flushing: Promise<void> = Promise.resolve()
   #tallies = new Map<string, Tally>()
   #refusalsMinute = -1
   #refusals = new Map<string, number>()
@@ -79,7 +80,12 @@ class LedgerAccessRecorder implements AccessRecorder {
     this.#add({ ...nameOf(access.principal), route: access.route, minute: this.#minute(), code, count: 1 })
   }
 
-  async flush(all = false): Promise<void> {
+  flush(all = false): Promise<void> {
+    this.#flushing = this.#flushing.then(() => this.#write(all))
+    return this.#flushing
+  }
+
+  async #write(all: boolean): Promise<void> {
     const minute = this.#minute()
     const due = [...this.#tallies].filter(([, tally]) => all || tally.minute !== minute)
     for (const [key, tally] of due) {

@@ -2,7 +2,7 @@ import type { Clock } from '../../device/platform/clock.ts'
 import { errorCode } from '../../device/platform/errors.ts'
 import type { Log } from '../../device/platform/log.ts'
 import { verifyContract } from '../../models/contract/consistency.ts'
-import { parseGoldenVectors } from '../../models/contract/golden.ts'
+import { parseGoldenVectors, verifyGoldenVectors } from '../../models/contract/golden.ts'
 import { PackageError } from '../../models/package/errors.ts'
 import { type OpenedPackage, openPackage, type PackagePaths, type PackageTrust } from '../../models/package/open.ts'
 import type { Ledger } from '../audit/types.ts'
@@ -58,6 +58,7 @@ async function activate(slot: string, paths: PackagePaths, loader: SlotLoader): 
     if (manifest.modelId !== slot) throw new PackageError('package_target_missing', { about: slot })
     verifyContract(manifest.contract)
     const golden = parseGoldenVectors(opened.readFile('golden-vectors'))
+    verifyGoldenVectors(golden, manifest.contract)
     worker = startWorker(opened, loader)
     await worker.ready()
     await selfTest({ manifest, golden, worker }, loader.clock)

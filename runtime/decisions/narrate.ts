@@ -57,6 +57,7 @@ const FLAG_WORDS: Readonly<Record<string, string>> = {
   stale: 'too old to be used as current',
   implausible: 'outside the plausible range',
   default: 'not sent, the documented default was taken',
+  duplicate: 'sent more than once for the same moment, the last was taken',
 }
 
 function sayFlags(manifest: Manifest, flags: readonly { input: string; flag: string }[]): string {

@@ -34,6 +34,7 @@ export class ConnectionGuard {
   readonly #sockets = new Set<Duplex>()
   readonly #accepted = new WeakMap<Duplex, Set<Exchange>>()
   readonly #broken = new WeakSet<Duplex>()
+  readonly #overrun = new WeakSet<IncomingMessage>()
   readonly #expectsContinue = new WeakSet<IncomingMessage>()
   readonly #limits: HttpLimits
   readonly #events: ConnectionEvents
@@ -60,6 +61,11 @@ export class ConnectionGuard {
     })
     // RFC 9110 §10.1.1: other expectations may be passed over.
     server.on('checkExpectation', (request, response) => server.emit('request', request, response))
+  }
+
+  /** False for a request beyond the number that one connection may have in work. */
+  isAdmitted(request: IncomingMessage): boolean {
+    return !this.#overrun.has(request)
   }
 
   /** Tells a client that waits for it that its body is wanted. */
@@ -99,6 +105,8 @@ export class ConnectionGuard {
   #begin(exchange: Exchange): void {
     const exchanges = this.#accepted.get(exchange.request.socket)
     if (exchanges === undefined || exchanges.size >= this.#limits.maxPipelined) {
+      // Requests that lie in the same packet still come out of the parser; the gate asks isAdmitted.
+      this.#overrun.add(exchange.request)
       exchange.request.socket.destroy()
       return
     }

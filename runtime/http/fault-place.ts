@@ -1,12 +1,23 @@
+import { ZodError } from 'zod'
+
 const FRAME = /([A-Za-z0-9._-]+\.(?:ts|js|mjs|cjs)):(\d+):\d+\)?$/m
 const BUILT_IN: ReadonlySet<string> = new Set(['Error', 'TypeError', 'RangeError', 'SyntaxError', 'ReferenceError'])
 
+interface FaultPlace {
+  readonly kind?: string
+  readonly file?: string
+  readonly line?: number
+  readonly at?: string
+}
+
 /**
- * Where an unknown fault came from, for the log: the class and the first line of code of its stack. The message is cut
- * off whole before the stack is read, because it may quote what was sent.
+ * Where an unknown fault came from, for the log: the class and the first line of code of its stack; for an answer
+ * outside the contract the member that is wrong. The message is cut off whole before the stack is read, because it may
+ * quote what was sent.
  */
-export function placeOfFault(error: unknown): { kind?: string; file?: string; line?: number } {
+export function placeOfFault(error: unknown): FaultPlace {
   if (!(error instanceof Error)) return {}
+  if (error.cause instanceof ZodError) return { at: error.cause.issues[0]?.path.join('.') || 'answer' }
   const kind = BUILT_IN.has(error.constructor.name) ? error.constructor.name : 'other'
   const stack = typeof error.stack === 'string' ? error.stack : ''
   const head = stack.indexOf(error.message)

@@ -50,7 +50,8 @@ export function createHandlers(decisions: DecisionService, clock: Clock): Readon
  * @throws HttpError response_malformed
  */
 function answer(route: Route, body: unknown): Answer {
-  if (route.answer?.safeParse(body).success !== true) throw new HttpError('response_malformed')
+  const checked = route.answer?.safeParse(body)
+  if (checked?.success !== true) throw new HttpError('response_malformed', { cause: checked?.error })
   return { status: 200, text: JSON.stringify(body) }
 }
 

@@ -131,7 +131,9 @@ function json(...names: ComponentName[]): Json {
 export function errorCodesOf(name: RouteName): ReadonlyMap<number, readonly ErrorCode[]> {
   const route: Route = routes[name]
   const recorded = name === 'createDecision' ? (Object.keys(refusals) as ErrorCode[]) : []
-  const byStatus = Map.groupBy([...everyRouteErrors, ...route.errors, ...recorded], statusOf)
+  const isOpenToAll = roles.every((role) => policy[role][route.action])
+  const common = everyRouteErrors.filter((code) => !(isOpenToAll && code === 'access_denied'))
+  const byStatus = Map.groupBy([...common, ...route.errors, ...recorded], statusOf)
   return new Map([...byStatus].sort(([a], [b]) => a - b))
 }
 

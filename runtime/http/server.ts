@@ -142,6 +142,7 @@ class ApiServer {
     const facts: RequestFacts = { route: routeName(request), principal: undefined }
     this.#facts.set(request, facts)
     this.#names.set(request.raw, facts.route)
+    if (!this.#guard.isAdmitted(request.raw)) throw new HttpError('request_malformed', { about: 'pipelining' })
     const gate = { authenticator: this.#authenticator, clock: this.#options.clock, isStopping: () => this.#stopping }
     passGate(request, reply, facts, gate)
     this.#guard.welcomeBody(request.raw, reply.raw)
@@ -177,7 +178,8 @@ class ApiServer {
     if (error instanceof AccessError) this.#recorder.refused(access, code)
     else this.#recorder.counted(access, code)
     const fields = { requestId, code, route, client: principal?.clientId }
-    if (code === 'internal') this.#options.log.error('request-failed', { ...fields, ...placeOfFault(error) })
+    const isFault = code === 'internal' || code === 'response_malformed'
+    if (isFault) this.#options.log.error('request-failed', { ...fields, ...placeOfFault(error) })
     else this.#options.log.info('request-refused', fields)
   }
 

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { tensorNumbers } from '../../models/contract/tensor.ts'
 import { findIsolation } from './isolation.ts'
@@ -190,6 +191,14 @@ describe('requests', () => {
     const x = { dtype: 'float32', dims: [1], data: Float32Array.of(1) } as const
     expect((await fault(text.worker.run({ x }, inMs(10_000)))).code).toBe('inference_failed')
   })
+})
+
+test('a worker that answers what nobody asked is ended, and the request in it is lost', async () => {
+  const walls = findIsolation(512 * 1024 * 1024, 1)
+  const rogue = fileURLToPath(new URL('./testkit/rogue-worker.ts', import.meta.url))
+  await using trial = startTrial(trialModel(), {}, { isolation: { ...walls, command: () => walls.command(rogue) } })
+  expect((await fault(answer(trial.worker))).code).toBe('inference_worker_lost')
+  expect(trial.worker.status().lastFailure).toBe('protocol-broken')
 })
 
 describe('loading', () => {

@@ -2,6 +2,7 @@ import { createECDH, createPrivateKey, createPublicKey } from 'node:crypto'
 import { type HpkeRecipient, loadHpkeRecipient } from '../../../device/crypto/hpke.ts'
 import { createCryptoProvider } from '../../../device/crypto/provider.ts'
 import { loadSigner, loadVerifier } from '../../../device/crypto/signing.ts'
+import { grantInfo } from '../grant-key.ts'
 import { HEADER_BYTES, readContainer } from '../header.ts'
 import { packageIdentity, packModel } from '../pack.ts'
 import { signGrant, signImageTargets } from '../targets.ts'
@@ -11,7 +12,10 @@ import { sampleDraft } from './sample-draft.ts'
 /** The example of docs/package-format.md, made from nothing but the numbers printed there. */
 export const exampleDeviceId = 'device-1'
 
-/** Wrapped once, with an ephemeral key that was not kept: the only part that cannot be made again. */
+/**
+ * Wrapped once, with an ephemeral key that was not kept: the only part that cannot be made again. It is bound to the
+ * manifest's hash, so a change of the sample needs a new one.
+ */
 const wrappedKey = {
   enc: 'BIVra5yNnDb65MP3zIa3rruKdXF_THtCOgKXDCm0HDFEIiT_Q70xbIh52Q_QL7eCNDj8WZYLfp7edXcHOv2U8jM',
   ciphertext: '-mZ9_Xx_rg8I5g-vzVx_hX0bHjUWovVvuKGF6V9rItO03bT6LGm70FGH49Yk0bFY',
@@ -28,8 +32,6 @@ export interface WorkedExample {
   readonly recipient: HpkeRecipient
   /** What the page prints: the text of each fenced block by its name. */
   readonly blocks: Readonly<Record<string, string>>
-  readonly contentKey: Uint8Array
-  readonly manifestHash: string
 }
 
 export async function workedExample(): Promise<WorkedExample> {
@@ -47,16 +49,16 @@ export async function workedExample(): Promise<WorkedExample> {
     wrappedKey,
   })
   const blocks = {
-    'content key': packed.contentKey.length === 32 ? hexLines(packed.contentKey) : '',
+    'content key': hexLines(packed.contentKey),
     header: hexLines(bytes.subarray(0, HEADER_BYTES)),
     manifest: bytes.subarray(HEADER_BYTES, payloadOffset).toString('utf8'),
     payload: hexLines(bytes.subarray(payloadOffset)),
     hashes: `package  ${packed.packageHash}\nmanifest ${packed.manifestHash}`,
     image: Buffer.from(image).toString('utf8'),
     grant: Buffer.from(grant).toString('utf8'),
+    info: hexLines(grantInfo({ deviceId: exampleDeviceId, ...identity })),
   }
-  const { contentKey, manifestHash } = packed
-  return { vendor, fleet, recipient: await exampleRecipient(), blocks, contentKey, manifestHash }
+  return { vendor, fleet, recipient: await exampleRecipient(), blocks }
 }
 
 function packExample() {

@@ -3,14 +3,20 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createCryptoProvider } from '../../../device/crypto/provider.ts'
 import { systemRandomness } from '../../../device/crypto/randomness.ts'
-import { generateSigningKey, loadSigner, loadVerifier, type Signer, type Verifier } from '../../../device/crypto/signing.ts'
+import {
+  generateSigningKey,
+  loadSigner,
+  loadVerifier,
+  type Signer,
+  type Verifier,
+} from '../../../device/crypto/signing.ts'
 import type { Clock } from '../../../device/platform/clock.ts'
 import { type Log, silentLog } from '../../../device/platform/log.ts'
 import { type Database, openDatabase } from '../../storage/database.ts'
+import type { LogReport } from '../findings.ts'
 import { type LedgerHandle, openLedger } from '../ledger.ts'
 import type { Evidence } from '../types.ts'
 import { verifyLog } from '../verify.ts'
-import type { LogReport } from '../findings.ts'
 
 /** Keys and paths of a log made for one test. */
 export interface LogSite {
@@ -69,7 +75,10 @@ export async function openSite(
   const { subjectKey, signer, verifier, origin } = site
   const defaults = { clock: tickingClock(), randomness: systemRandomness, log: silentLog }
   try {
-    return { database, ledger: await openLedger({ database, subjectKey, signer, verifier, origin, ...defaults, ...options }) }
+    return {
+      database,
+      ledger: await openLedger({ database, subjectKey, signer, verifier, origin, ...defaults, ...options }),
+    }
   } catch (error) {
     database.close()
     throw error
@@ -89,7 +98,11 @@ export async function verifySite(site: LogSite, known?: string): Promise<LogRepo
 export function decisionEvidence(id: string, subject = `patient-${id}`, extra: Record<string, string> = {}): Evidence {
   return {
     leaf: { kind: 'decision', decision: id, model: 'test-model', outcome: 'scored' },
-    body: { id, subject, content: { kind: 'decision', subject, note: `clinical words about ${id}`, score: 3.5, ...extra } },
+    body: {
+      id,
+      subject,
+      content: { kind: 'decision', subject, note: `clinical words about ${id}`, score: 3.5, ...extra },
+    },
     outbound: {
       v: 1,
       kind: 'decision',
@@ -106,7 +119,12 @@ export function decisionEvidence(id: string, subject = `patient-${id}`, extra: R
 export function feedbackEvidence(id: string, decisionId: string, subject = `patient-${decisionId}`): Evidence {
   return {
     leaf: { kind: 'feedback', verdict: 'accept' },
-    body: { id, subject, about: decisionId, content: { kind: 'feedback', decisionId, verdict: 'accept', reason: 'agree' } },
+    body: {
+      id,
+      subject,
+      about: decisionId,
+      content: { kind: 'feedback', decisionId, verdict: 'accept', reason: 'agree' },
+    },
   }
 }
 

@@ -1,4 +1,4 @@
-import { createPrivateKey, createPublicKey } from 'node:crypto'
+import { createPrivateKey, createPublicKey, type webcrypto } from 'node:crypto'
 import { createCryptoProvider } from '../../../device/crypto/provider.ts'
 import {
   type Authority,
@@ -98,7 +98,7 @@ async function issue(
   return { key: privatePem, cert }
 }
 
-async function webKeys(privatePem: string): Promise<CryptoKeyPair> {
+async function webKeys(privatePem: string): Promise<webcrypto.CryptoKeyPair> {
   const key = createPrivateKey(privatePem)
   const algorithm = { name: 'ECDSA', namedCurve: 'P-256' }
   const pkcs8 = key.export({ type: 'pkcs8', format: 'der' })

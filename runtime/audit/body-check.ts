@@ -1,0 +1,126 @@
+import type { Database } from '../storage/database.ts'
+import { openBody, type SealedBody } from '../storage/sealed-body.ts'
+import type { SubjectKeys } from '../storage/subjects.ts'
+import { type Finding, MAX_FINDINGS } from './findings.ts'
+import type { Leaf } from './leaf.ts'
+import type { WalkedLeaf } from './leaf-walk.ts'
+
+interface ActivationColumns {
+  readonly slot: string
+  readonly modelId: string
+  readonly version: string
+  readonly packageHash: string
+  readonly releaseCounter: number
+}
+
+const meanings = {
+  bodyEdited: 'The record behind this leaf is not the one the leaf committed to.',
+  bodyMissing: 'The record behind this leaf, or the key it was sealed under, is missing.',
+  bodyExtra: 'A record stands here that no leaf committed to.',
+  bodyMoved: 'The record behind this leaf belongs to another leaf.',
+  activationEdited: 'The activation differs from its leaf.',
+  activationMissing: 'The activation that this leaf speaks of is missing.',
+  activationExtra: 'An activation stands here that no leaf speaks of.',
+} as const
+
+/** Holds bodies and activations against their leaves, leaf by leaf, in constant memory. */
+export class BodyCheck {
+  bodies = 0
+  readonly findings: Finding[] = []
+  readonly #keys: SubjectKeys
+  readonly #activation: (index: number) => ActivationColumns | undefined
+  /** Commitments of bodies found under another leaf → place of their finding, to see whether their own leaf comes later. */
+  readonly #strays = new Map<string, number>()
+  #activations = 0
+
+  constructor(database: Database, keys: SubjectKeys) {
+    this.#keys = keys
+    const activation = database.prepare<ActivationColumns>(
+      `SELECT slot, model_id AS modelId, version, package_hash AS packageHash, release_counter AS releaseCounter
+       FROM activations WHERE idx = ?`,
+    )
+    this.#activation = (index) => activation.get(index)
+  }
+
+  /** @param row the body stored for this leaf, if any */
+  step(index: number, { leaf, isClean }: WalkedLeaf, row: SealedBody | undefined, provenBefore: number): void {
+    if (row !== undefined) this.bodies += 1
+    if (leaf === undefined || !isClean) return
+    this.#claimStray(leaf.body)
+    this.#report('body', this.#bodyFault(leaf, row), index, provenBefore)
+    this.#report('activation', this.#activationFault(index, leaf), index, provenBefore)
+  }
+
+  /** Rows that no leaf stands for. To be called after the last leaf. */
+  finish(database: Database, provenBefore: number): void {
+    const orphan = database
+      .prepare<{ idx: number }>('SELECT idx FROM bodies WHERE idx NOT IN (SELECT idx FROM leaves) LIMIT 1')
+      .get()
+    if (orphan !== undefined) {
+      this.findings.push({
+        finding: 'inserted',
+        what: 'body',
+        position: orphan.idx,
+        provenBefore,
+        meaning: meanings.bodyExtra,
+      })
+    }
+    const rows = database
+      .prepare<{ count: number; last: number }>('SELECT count(*) AS count, max(idx) AS last FROM activations')
+      .get()
+    if (rows !== undefined && rows.count > this.#activations) {
+      this.findings.push({
+        finding: 'inserted',
+        what: 'activation',
+        position: rows.last,
+        provenBefore,
+        meaning: meanings.activationExtra,
+      })
+    }
+  }
+
+  #report(what: Finding['what'], fault: Fault | undefined, position: number, provenBefore: number): void {
+    if (fault === undefined || this.findings.length >= MAX_FINDINGS) return
+    this.findings.push({ ...fault, what, position, provenBefore })
+  }
+
+  #bodyFault(leaf: Leaf, row: SealedBody | undefined): Fault | undefined {
+    const committed = leaf.body
+    if (committed === undefined)
+      return row === undefined ? undefined : { finding: 'inserted', meaning: meanings.bodyExtra }
+    const opened = row === undefined ? 'no key' : this.#open(row)
+    if (opened === 'no key') return { finding: 'deleted', meaning: meanings.bodyMissing }
+    if (opened === committed) return undefined
+    if (opened !== undefined && this.#strays.size < MAX_FINDINGS) this.#strays.set(opened, this.findings.length)
+    return { finding: 'edited', meaning: meanings.bodyEdited }
+  }
+
+  /** The leaf of a body that was found under an earlier leaf: the two changed places. */
+  #claimStray(committed: string | number | undefined): void {
+    const place = typeof committed === 'string' ? this.#strays.get(committed) : undefined
+    const finding = place === undefined ? undefined : this.findings[place]
+    if (place !== undefined && finding !== undefined) {
+      this.findings[place] = { ...finding, finding: 'reordered', meaning: meanings.bodyMoved }
+    }
+  }
+
+  #open(row: SealedBody): string | 'no key' | undefined {
+    try {
+      const key = this.#keys.keyOf(row.subject)
+      return key === undefined ? 'no key' : openBody(row, key).commitment
+    } catch {
+      return undefined
+    }
+  }
+
+  #activationFault(index: number, leaf: Leaf): Fault | undefined {
+    if (leaf.kind !== 'activated') return undefined
+    const row = this.#activation(index)
+    if (row === undefined) return { finding: 'deleted', meaning: meanings.activationMissing }
+    this.#activations += 1
+    const isSame = Object.entries(row).every(([name, value]) => leaf[name] === value)
+    return isSame ? undefined : { finding: 'edited', meaning: meanings.activationEdited }
+  }
+}
+
+type Fault = Pick<Finding, 'finding' | 'meaning'>
