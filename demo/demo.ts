@@ -150,10 +150,10 @@ function errorCodeIn(answer: unknown): string {
   return (answer as { error?: { code?: string } } | null)?.error?.code ?? ''
 }
 
-export function clientAs(role: Role, site: Site, url: string): ApiClient {
+export function clientAs(role: Role, site: Site, url: string, maxSockets = 4): ApiClient {
   const text = (name: string) => readFileBounded(site.path(name), 65_536).toString('utf8')
   const tls = { key: text(join('clients', `${role}.key`)), certificate: text(join('clients', `${role}.pem`)) }
-  return new ApiClient(url, { ...tls, authority: text('authority/ca.pem') })
+  return new ApiClient(url, { ...tls, authority: text('authority/ca.pem') }, maxSockets)
 }
 
 function countRefused(decisions: readonly ShownDecision[]): number {

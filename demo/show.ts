@@ -51,12 +51,12 @@ export function decisionLine(shown: ShownDecision): string {
 export function row(columns: readonly string[]): string {
   const widths = [12, 18, 22, 62, 9, 0]
   return columns
-    .map((text, index) => (index === 4 ? text.padStart(9) : fit(text, widths[index] ?? 0)))
+    .map((text, index) => (index === 4 ? text.padStart(9) : padded(text, widths[index] ?? 0)))
     .join('  ')
     .trimEnd()
 }
 
-function fit(text: string, width: number): string {
+function padded(text: string, width: number): string {
   if (width === 0 || text.length <= width) return text.padEnd(width)
   return `${text.slice(0, width - 1)}…`
 }
@@ -66,7 +66,8 @@ function resultOf({ assessment, outcome }: DecisionAnswer['decision']): string {
   const outputs = Object.values(assessment.outputs)
   const score = outputs.find((output) => output.role === 'score')
   const probability = outputs.find((output) => output.role === 'probability')
-  const category = outputs.find((output) => output.role === 'category' && output.label !== null)
+  const judged = assessment.outputs[assessment.threshold?.output ?? '']
+  const category = judged?.label ? judged : outputs.find(({ label }) => label !== null)
   const value = score !== undefined ? String(score.values[0]) : `${((probability?.values[0] ?? 0) * 100).toFixed(1)} %`
   return category?.label ? `${value} ${category.label.code}` : value
 }

@@ -68,6 +68,21 @@ describe('the requirement trace', () => {
   })
 })
 
+describe('SECURITY.md', () => {
+  it('names an existing test for every threat', () => {
+    const text = readFileSync(join(root, 'SECURITY.md'), 'utf8')
+    const section = text.slice(text.indexOf('## Threat'), text.indexOf('## Keys'))
+    const rows = section
+      .split('\n')
+      .filter((line) => /^\| [^-]/.test(line))
+      .slice(1)
+    expect(rows.length).toBeGreaterThan(15)
+    const references = (row: string) => [...row.matchAll(/`([^`]+ :: [^`]+)`/g)].map((match) => match[1] ?? '')
+    expect(rows.filter((row) => references(row).length === 0)).toEqual([])
+    expect(rows.flatMap(references).flatMap((reference) => unknownTests(reference))).toEqual([])
+  })
+})
+
 describe('the safety check catches', () => {
   const titles = () =>
     titlesOf('a.test.ts', "describe('d', () => { it('one', () => {}); it.each([1])('two', () => {}); it(`three`, f) })")

@@ -87,7 +87,8 @@ async function startLedger(
   started.defer(() => void database.close())
   const signer = await loadSigner(provider, files.text(config.log.key))
   const subjectKey = files.key(config.subjectsKey)
-  const ledger = await openLedger({ database, subjectKey, signer, origin: config.log.origin, ...parts })
+  const verifier = await loadVerifier(provider, files.text(config.log.publicKey))
+  const ledger = await openLedger({ database, subjectKey, signer, verifier, origin: config.log.origin, ...parts })
   started.defer(() => ledger.close())
   return ledger
 }

@@ -19,8 +19,11 @@ const forwarded = { SIGINT: 'SIGINT', SIGTERM: 'SIGTERM', SIGHUP: 'SIGTERM' }
  */
 export function runPinned(root, args) {
   const [file, ...before] = [...lifeline(), join(root, pinnedNode), '--disable-sigusr1']
+  // Listening starts before the program does, so that no moment is unguarded.
+  const running = { child: undefined }
+  const stopForwarding = forwardSignals(running)
   const child = spawn(file, [...before, ...args], { stdio: 'inherit', detached: true })
-  const stopForwarding = forwardSignals(child)
+  running.child = child
   child.on('error', (error) => {
     say(`the pinned Node could not be started (${error.code}). Remove node_modules and start again.`)
     process.exit(70)
@@ -40,14 +43,14 @@ function lifeline() {
   return setpriv === undefined ? [] : [setpriv, '--pdeathsig', 'TERM', '--']
 }
 
-function forwardSignals(child) {
+function forwardSignals(running) {
   let last = { name: '', atMs: Number.NEGATIVE_INFINITY }
   const handlers = Object.entries(forwarded).map(([name, sent]) => {
     const handler = () => {
       const atMs = performance.now()
       if (last.name === name && atMs - last.atMs < REPEAT_MS) return
       last = { name, atMs }
-      child.kill(sent)
+      running.child?.kill(sent)
     }
     process.on(name, handler)
     return () => process.off(name, handler)

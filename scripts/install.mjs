@@ -142,14 +142,16 @@ function npmCi(root, lock) {
   // without a network, the message comes within seconds.
   const voice = ['--loglevel=error', '--fetch-retry-mintimeout=1000', '--fetch-retry-maxtimeout=10000']
   return new Promise((resolve, reject) => {
+    const running = { npm: undefined }
+    const release = stopOnSignal(running)
     const npm = spawn(file, [...before, ...options, ...voice], { cwd: root, stdio: ['ignore', 'pipe', 'pipe', lock] })
+    running.npm = npm
     let output = ''
     const keep = (text) => {
       output = (output + text).slice(-MAX_KEPT_OUTPUT)
     }
     npm.stdout.setEncoding('utf8').on('data', keep)
     npm.stderr.setEncoding('utf8').on('data', keep)
-    const release = stopOnSignal(npm)
     npm.on('error', (error) => {
       release()
       reject(npmMissing(error))
@@ -169,12 +171,13 @@ function npmCommand() {
   return isNpm ? [process.env.npm_node_execpath ?? process.execPath, path] : ['npm']
 }
 
-function stopOnSignal(npm) {
+/** Ends npm on a signal, then this process. Made before npm is started, so that no moment is unguarded. */
+function stopOnSignal(running) {
   let received
   const handlers = ['SIGINT', 'SIGTERM', 'SIGHUP'].map((name) => {
     const handler = () => {
       received ??= name
-      npm.kill('SIGTERM')
+      running.npm?.kill('SIGTERM')
     }
     process.on(name, handler)
     return () => process.off(name, handler)

@@ -62,8 +62,9 @@ async function runTests(args: readonly string[]): Promise<void> {
     const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`]
     const code = await runTool('node_modules/vitest/vitest.mjs', ['run', ...reporters, ...args], TESTS_TIMEOUT_MS)
     const tests = tally(readReport(file), code)
-    const isWhole = args.length === 0
-    const leftOut = isWhole ? judgeLeftOut(tests.leftOut, sharedData !== undefined) : { failed: 0 }
+    // A filter by title (-t) leaves tests out on purpose; a path does not.
+    const isByPath = args.every((argument) => !argument.startsWith('-'))
+    const leftOut = isByPath ? judgeLeftOut(tests.leftOut, sharedData !== undefined) : { failed: 0 }
     result.passed += tests.passed
     result.failed += tests.failed + leftOut.failed
     if (leftOut.line !== undefined) say(leftOut.line)

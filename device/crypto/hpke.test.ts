@@ -126,10 +126,11 @@ describe('the provider passed in', () => {
     const watched = watchProvider(provider)
     const { privatePem, publicKey } = await generateHpkeKey(watched.provider)
     const recipient = await loadHpkeRecipient(watched.provider, privatePem)
+    expect(watched.calls).toContain('importKey pkcs8 ECDH unextractable')
     watched.calls.length = 0
     const wrapped = await hpkeSeal(watched.provider, publicKey, info, contentKey)
     expect(watched.calls.filter((call) => call === 'deriveBits ECDH private')).toHaveLength(1)
-    expect(watched.calls).toContain('generateKey ECDH')
+    expect(watched.calls).toContain('generateKey ECDH extractable')
     watched.calls.length = 0
     expect(await recipient.open(wrapped, info)).toEqual(Uint8Array.from(contentKey))
     expect(watched.calls.filter((call) => call === 'deriveBits ECDH private')).toHaveLength(1)

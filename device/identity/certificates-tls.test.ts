@@ -76,6 +76,6 @@ async function answer(client: { key?: string; cert?: string }): Promise<string> 
     text += part.toString()
   })
   socket.on('error', () => undefined)
-  await once(socket, 'close')
+  await new Promise((resolve) => socket.once('close', resolve))
   return text
 }

@@ -1,6 +1,6 @@
 import type { CryptoProvider } from '../crypto/provider.ts'
 
-/** A provider that records which operation was asked of it, and on what: `deriveBits ECDH`, `exportKey raw public`. */
+/** A provider that records which operation was asked of it, and on what: `deriveBits ECDH private`, `exportKey raw public`. */
 export interface WatchedProvider {
   readonly provider: CryptoProvider
   readonly calls: string[]
@@ -31,6 +31,7 @@ function bound(target: object, member: unknown): unknown {
 /** Names and kinds only; keys and messages stay out. */
 function describe(value: unknown): string[] {
   if (typeof value === 'string') return [value]
+  if (typeof value === 'boolean') return [value ? 'extractable' : 'unextractable']
   if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return []
   if ('type' in value && typeof value.type === 'string') return [value.type]
   return 'name' in value && typeof value.name === 'string' ? [value.name] : []

@@ -112,7 +112,7 @@ describe('a decision over the real API', () => {
       verdict: 'override',
       reason: REASON_CANARY,
     })
-    expect(given.status).toBe(201)
+    expect(given.status).toBe(200)
     const read = await officer.get(`/v1/decisions/${decision.decisionId}`)
     expect(read.status).toBe(200)
     const body = read.body as DecisionAnswer & { feedback: { verdict: string; reason: string; by: string }[] }

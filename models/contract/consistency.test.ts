@@ -49,7 +49,8 @@ describe('contracts that hold', () => {
 
 describe('each fault is named', () => {
   const labels = (...values: number[]) => values.map((value) => ({ value, code: `c${value}`, text: 't' }))
-  const groups = (...columns: number[][]) => columns.map((list, index) => ({ name: `g${index}`, columns: list }))
+  const groups = (...columns: number[][]) =>
+    columns.map((list, index) => ({ name: `g${index}`, display: 'A group', columns: list }))
 
   it.each<[string, Contract]>([
     ['inputs.oxygen', edited(spotContract, ({ inputs }) => inputs!.push(inputs![3]!))],

@@ -163,7 +163,7 @@ export const explanationSchema = z.discriminatedUnion('method', [
     output: name,
     tensor: z.string().min(1).max(64),
     groups: z
-      .array(z.strictObject({ name, columns: z.array(z.int().min(0)).min(1) }))
+      .array(z.strictObject({ name, display: text, columns: z.array(z.int().min(0)).min(1) }))
       .min(1)
       .max(12),
     baseline: z.array(finite).min(1),

@@ -33,7 +33,7 @@ function rowOf(observed: Observed): number[] {
 /** What the graph says of each, as [aggregate, single three, band, ...points]. */
 async function graphSays(observed: readonly Observed[]): Promise<string[]> {
   const outputs = await runModel(model, { vitals: floatRows(observed.map(rowOf)) })
-  const cell = (name: string, at: number) => (outputs[name]?.data as Float32Array)[at]
+  const cell = (name: string, at: number) => outputs[name]?.data[at]
   return observed.map((_, row) => {
     const points = Array.from({ length: 7 }, (_unused, at) => cell('points', row * 7 + at))
     return [cell('aggregate', row), cell('single-three', row), cell('band', row), ...points].join(' ')

@@ -139,6 +139,18 @@ describe('is refused, with status 1', () => {
     expect(await json(everything())).toEqual([1, 'package_revoked'])
   })
 
+  test.each([
+    ['package_truncated', { lengthBytes: 100_000 }],
+    ['package_oversized', { lengthBytes: 100 }],
+    ['package_hash_mismatch', { packageHash: 'a'.repeat(64) }],
+    ['package_manifest_corrupt', { manifestHash: 'a'.repeat(64) }],
+    ['package_identity_mismatch', { releaseCounter: 9 }],
+  ])('%s: a package that is not what either keeper signed', async (code, signed) => {
+    install(site, await release(site, sampleDraft(), { signed }))
+    expect(await json([site.paths.package, ...vendorArgs()])).toEqual([1, code])
+    expect(await json([site.paths.package, ...fleetArgs()])).toEqual([1, code])
+  })
+
   test('a key that is none', async () => {
     const args = [site.paths.package, '--image', site.paths.image, '--vendor-key', site.paths.image]
     expect(await json(args)).toEqual([1, 'crypto_key_malformed'])

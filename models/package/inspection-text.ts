@@ -91,10 +91,8 @@ function behaviourLines({ contract, validation }: Manifest): string[] {
     ['calibration', calibration.method],
     ['holds for', `${contract.validityMinutes} min`],
     ['answers within', `${contract.deadlineMs} ms, or refuses`],
-    [
-      'alert burden',
-      `${alerts ?? 'not measured'} per 100 patient-days, positive predictive value ${ppv ?? 'not measured'}`,
-    ],
+    ['alerts per 100 patient-days', alerts === null ? 'not measured' : String(alerts)],
+    ['positive predictive value', ppv === null ? 'not measured' : String(ppv)],
   ])
 }
 

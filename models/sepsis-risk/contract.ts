@@ -12,22 +12,23 @@ import {
 import { sepsisWeights } from './weights.ts'
 
 /** What is explained together: values that say the same thing, and a lab with whether it was measured. At most 12. */
-const groups: readonly { readonly name: string; readonly inputs: readonly string[] }[] = [
-  { name: 'heart-rate', inputs: ['heart-rate'] },
-  { name: 'spo2', inputs: ['spo2'] },
-  { name: 'temperature', inputs: ['temperature'] },
-  { name: 'blood-pressure', inputs: ['systolic-pressure', 'mean-pressure'] },
-  { name: 'respiratory-rate', inputs: ['respiratory-rate'] },
-  { name: 'lactate', inputs: ['lactate', 'lactate-measured'] },
-  { name: 'white-cells', inputs: ['white-cells', 'white-cells-measured'] },
+const groups: readonly { readonly name: string; readonly display: string; readonly inputs: readonly string[] }[] = [
+  { name: 'heart-rate', display: 'Heart rate', inputs: ['heart-rate'] },
+  { name: 'spo2', display: 'Oxygen saturation', inputs: ['spo2'] },
+  { name: 'temperature', display: 'Temperature', inputs: ['temperature'] },
+  { name: 'blood-pressure', display: 'Blood pressure', inputs: ['systolic-pressure', 'mean-pressure'] },
+  { name: 'respiratory-rate', display: 'Respiratory rate', inputs: ['respiratory-rate'] },
+  { name: 'lactate', display: 'Lactate', inputs: ['lactate', 'lactate-measured'] },
+  { name: 'white-cells', display: 'White cells', inputs: ['white-cells', 'white-cells-measured'] },
   {
     name: 'kidney-function',
+    display: 'Kidney function',
     inputs: ['creatinine', 'urea-nitrogen', 'creatinine-measured', 'urea-nitrogen-measured'],
   },
-  { name: 'platelets', inputs: ['platelets', 'platelets-measured'] },
-  { name: 'bilirubin', inputs: ['bilirubin', 'bilirubin-measured'] },
-  { name: 'age', inputs: ['age'] },
-  { name: 'icu-hours', inputs: ['icu-hours'] },
+  { name: 'platelets', display: 'Platelets', inputs: ['platelets', 'platelets-measured'] },
+  { name: 'bilirubin', display: 'Bilirubin', inputs: ['bilirubin', 'bilirubin-measured'] },
+  { name: 'age', display: 'Age', inputs: ['age'] },
+  { name: 'icu-hours', display: 'Hours in intensive care', inputs: ['icu-hours'] },
 ]
 
 /** Hourly data: after an hour there is newer. */
@@ -65,7 +66,11 @@ export const sepsisRiskContract: Contract = {
     method: 'exact-shapley',
     output: 'probability',
     tensor: 'features',
-    groups: groups.map(({ name, inputs }) => ({ name, columns: inputs.map((input) => featureColumns.indexOf(input)) })),
+    groups: groups.map(({ name, display, inputs }) => ({
+      name,
+      display,
+      columns: inputs.map((input) => featureColumns.indexOf(input)),
+    })),
     baseline: [...sepsisWeights.baseline],
     budgetMs: 50,
   },

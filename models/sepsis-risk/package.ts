@@ -101,7 +101,7 @@ function card(): Uint8Array {
     {
       heading: 'How it was made',
       paragraphs: [
-        `A network of one hidden layer (${measured.options.members} networks of ${measured.options.hidden} units trained apart, their logits averaged) over the latest values and over which labs were measured within a day. Platt scaling and the threshold with the best challenge utility were chosen on stays that were neither trained on nor held out.`,
+        `A network of one hidden layer (${measured.options.members} networks of ${measured.options.hidden} units trained apart, their logits averaged) over the latest values and over which labs were measured within a day. Platt scaling and the threshold with the best challenge utility were chosen on stays that were neither trained on nor held out. Its size and training options were chosen among thirteen by another random split of the same stays, so the figures may flatter slightly.`,
         'The label is the challenge’s: positive from six hours before the onset of sepsis (Sepsis-3) to the end of the file.',
       ],
     },

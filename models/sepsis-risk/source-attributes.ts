@@ -30,7 +30,7 @@ export const sepsisRiskSourceAttributes: Manifest['sourceAttributes'] = {
   externalRepresentativeness: notAvailable,
   externalValidationProcess: 'None was done.',
   validityInternal:
-    'Measured on held-out stays of the same hospital system; the figures with their intervals are the validation metrics of the manifest.',
+    'Measured on held-out stays of the same hospital system; the figures with their intervals are the validation metrics of the manifest. The size and training options of the network were chosen among thirteen by another random split of the same stays, so the figures may flatter slightly.',
   fairnessInternal:
     'AUROC under 65 and from 65 years on is among the validation metrics. Other groups have not been examined.',
   validityExternal: notAvailable,

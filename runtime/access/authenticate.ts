@@ -5,6 +5,8 @@ import { type Principal, type Role, roles } from './principal.ts'
 const CLIENT_ID = /^[A-Za-z0-9._-]{1,64}$/
 /** id-kp-clientAuth, RFC 5280 §4.2.1.12. */
 const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2'
+/** id-kp-serverAuth. */
+const SERVER_AUTH = '1.3.6.1.5.5.7.3.1'
 
 /** A principal and how long its certificate speaks for it. */
 export interface Identity {
@@ -38,13 +40,14 @@ export class Authenticator {
 
 /**
  * Reads a verified client certificate: one common name, the client's id; exactly one organizational unit, its role;
- * an explicit client purpose. Names are compared whole: no trimming, no case folding, no first of several.
+ * a purpose that is a client's and not a server's. Names are compared whole: no trimming, no case folding, no first of several.
  * @throws AccessError access_unauthenticated
  */
 export function parseIdentity(certificate: PeerCertificate): Identity {
   const { CN: clientId, OU: role } = (certificate.subject ?? {}) as unknown as Record<string, unknown>
   const purposes: readonly string[] = certificate.ext_key_usage ?? []
-  if (!purposes.includes(CLIENT_AUTH)) throw new AccessError('access_unauthenticated')
+  const isForClients = purposes.includes(CLIENT_AUTH) && !purposes.includes(SERVER_AUTH)
+  if (!isForClients) throw new AccessError('access_unauthenticated')
   // A name that occurs more than once comes as an array, and is refused.
   if (typeof clientId !== 'string' || !CLIENT_ID.test(clientId)) throw new AccessError('access_unauthenticated')
   if (!isRole(role)) throw new AccessError('access_unauthenticated')

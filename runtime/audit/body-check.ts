@@ -3,7 +3,7 @@ import { openBody, type SealedBody } from '../storage/sealed-body.ts'
 import type { SubjectKeys } from '../storage/subjects.ts'
 import { type Finding, MAX_FINDINGS } from './findings.ts'
 import type { Leaf } from './leaf.ts'
-import type { WalkedLeaf } from './leaf-walk.ts'
+import { readLeaf, type WalkedLeaf } from './leaf-walk.ts'
 
 interface ActivationColumns {
   readonly slot: string
@@ -52,31 +52,18 @@ export class BodyCheck {
   }
 
   /** Rows that no leaf stands for. To be called after the last leaf. */
-  finish(database: Database, provenBefore: number): void {
+  finish(database: Database, proven: number): void {
     const orphan = database
-      .prepare<{ idx: number }>('SELECT idx FROM bodies WHERE idx NOT IN (SELECT idx FROM leaves) LIMIT 1')
+      .prepare<{ idx: number }>('SELECT idx FROM bodies WHERE idx NOT IN (SELECT idx FROM leaves) ORDER BY idx LIMIT 1')
       .get()
-    if (orphan !== undefined) {
-      this.findings.push({
-        finding: 'inserted',
-        what: 'body',
-        position: orphan.idx,
-        provenBefore,
-        meaning: meanings.bodyExtra,
-      })
-    }
-    const rows = database
-      .prepare<{ count: number; last: number }>('SELECT count(*) AS count, max(idx) AS last FROM activations')
-      .get()
-    if (rows !== undefined && rows.count > this.#activations) {
-      this.findings.push({
-        finding: 'inserted',
-        what: 'activation',
-        position: rows.last,
-        provenBefore,
-        meaning: meanings.activationExtra,
-      })
-    }
+    if (orphan !== undefined) this.#reportOrphan('body', meanings.bodyExtra, orphan.idx, proven)
+    const rows = database.prepare<{ count: number }>('SELECT count(*) AS count FROM activations').get()
+    if (rows === undefined || rows.count <= this.#activations) return
+    this.#reportOrphan('activation', meanings.activationExtra, firstStrayActivation(database), proven)
+  }
+
+  #reportOrphan(what: Finding['what'], meaning: string, position: number, proven: number): void {
+    this.#report(what, { finding: 'inserted', meaning }, position, Math.min(position, proven))
   }
 
   #report(what: Finding['what'], fault: Fault | undefined, position: number, provenBefore: number): void {
@@ -124,3 +111,13 @@ export class BodyCheck {
 }
 
 type Fault = Pick<Finding, 'finding' | 'meaning'>
+
+function firstStrayActivation(database: Database): number {
+  const rows = database.prepare<{ idx: number; leaf: Uint8Array | null }>(
+    'SELECT a.idx, l.leaf FROM activations a LEFT JOIN leaves l ON l.idx = a.idx ORDER BY a.idx',
+  )
+  for (const { idx, leaf } of rows.iterate()) {
+    if (leaf === null || readLeaf(leaf)?.kind !== 'activated') return idx
+  }
+  return 0
+}

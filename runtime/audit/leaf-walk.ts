@@ -162,7 +162,8 @@ export class LeafWalk {
   }
 }
 
-function readLeaf(bytes: Uint8Array): Leaf | undefined {
+/** A leaf, or undefined for bytes that are not one. */
+export function readLeaf(bytes: Uint8Array): Leaf | undefined {
   try {
     return parseLeaf(bytes)
   } catch {

@@ -32,7 +32,11 @@ function readContributions(
   const output = contract.outputs.find((candidate) => candidate.name === spec.output)
   const names = output?.role === 'contributions' ? output.of : []
   const values = assessment.outputs[spec.output]?.values ?? []
-  const contributions = names.map((name, index) => contribution(contract, name, values[index] ?? 0))
+  const contributions = names.map((name, index) => ({
+    name,
+    display: contract.inputs.find((input) => input.name === name)?.display ?? name,
+    value: values[index] ?? 0,
+  }))
   const total = assessment.outputs[spec.total]?.values[0] ?? 0
   return {
     method: spec.method,
@@ -58,9 +62,9 @@ async function computeShapley(
   const raw = await run({ [spec.tensor]: { dtype: 'float32', dims: [1 << players.length, row.length], data } })
   const outputs = explainedOutput(raw, contract, spec.output)
   const values = shapleyValues(outputs, players.length)
-  const contributions = spec.groups.map((group, index) => {
+  const contributions = spec.groups.map(({ name, display }, index) => {
     const player = players.indexOf(index)
-    return contribution(contract, group.name, player < 0 ? 0 : (values[player] ?? 0))
+    return { name, display, value: player < 0 ? 0 : (values[player] ?? 0) }
   })
   const baseline = outputs[0] ?? 0
   const total = assessment.outputs[spec.output]?.values[0] ?? 0
@@ -81,11 +85,6 @@ function explainedOutput(raw: Tensors, contract: Contract, name: string): number
   return output?.role === 'probability'
     ? values.map((value) => calibrateProbability(value, contract.calibration))
     : values
-}
-
-function contribution(contract: Contract, name: string, value: number): Contribution {
-  const display = contract.inputs.find((input) => input.name === name)?.display ?? name
-  return { name, display, value }
 }
 
 function sum(contributions: readonly Contribution[]): number {

@@ -68,6 +68,9 @@ async function activate(slot: string, paths: PackagePaths, loader: SlotLoader): 
   } catch (error) {
     await worker?.stop()
     throw error
+  } finally {
+    // The worker has its own copy of the key and its own descriptor.
+    opened.close()
   }
 }
 

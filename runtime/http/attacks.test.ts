@@ -9,14 +9,13 @@ import { startTestServer, type TestServer } from './testkit/test-server.ts'
 const CANARY = 'Mustermann-1957'
 const good = { ...examples.DecisionRequest, subject: CANARY }
 const goodText = JSON.stringify(good)
-const limits = { headersTimeoutMs: 400, requestTimeoutMs: 700, timeoutCheckMs: 50 }
 
 let site: TestSite
 let server: TestServer
 let clinician: TestClient
 beforeAll(async () => {
   site = await createTestSite()
-  server = await startTestServer(site, { limits })
+  server = await startTestServer(site)
   clinician = await server.as('clinician')
 })
 afterEach(() => {
@@ -146,7 +145,16 @@ describe('bodies', () => {
   })
 })
 
-describe('slow and broken', () => {
+describe('slow', () => {
+  const limits = { headersTimeoutMs: 400, requestTimeoutMs: 700, timeoutCheckMs: 50 }
+  let impatient: TestServer
+  let clinician: TestClient
+  beforeAll(async () => {
+    impatient = await startTestServer(site, { limits })
+    clinician = await impatient.as('clinician')
+  })
+  afterAll(() => impatient.app.close())
+
   it('a body byte by byte is cut in time, and told', async () => {
     const startMs = performance.now()
     const connection = await clinician.open()
@@ -174,7 +182,9 @@ describe('slow and broken', () => {
     await connection.closed(5000)
     expect(connection.isClosed).toBe(true)
   })
+})
 
+describe('broken', () => {
   it('a body cut short by its sender', async () => {
     const answer = await clinician.raw(
       `${head('POST', '/v1/decisions', JSON_HEADER, `Content-Length: ${goodText.length}`)}${goodText.slice(0, 50)}`,

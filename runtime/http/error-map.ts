@@ -1,9 +1,11 @@
 import { cryptoErrors } from '../../device/crypto/errors.ts'
+import { identityErrors } from '../../device/identity/errors.ts'
 import { type ErrorTable, isWardstoneError } from '../../device/platform/errors.ts'
 import { platformErrors } from '../../device/platform/platform-errors.ts'
 import { contractErrors, refusals } from '../../models/contract/errors.ts'
 import { packageErrors } from '../../models/package/errors.ts'
 import { accessErrors } from '../access/errors.ts'
+import { auditErrors } from '../audit/errors.ts'
 import { decisionErrors } from '../decisions/errors.ts'
 import { inferenceErrors } from '../inference/errors.ts'
 import { storageErrors } from '../storage/errors.ts'
@@ -25,9 +27,11 @@ const messages = {
   ...spokenMessages,
   ...platformErrors,
   ...cryptoErrors,
+  ...identityErrors,
   ...contractErrors,
   ...packageErrors,
   ...storageErrors,
+  ...auditErrors,
 } as const
 
 export type ErrorCode = keyof typeof messages
@@ -39,6 +43,7 @@ export type ErrorCode = keyof typeof messages
 const statuses: Readonly<Record<ErrorCode, HttpStatus>> = {
   ...all(platformErrors, 500),
   ...all(cryptoErrors, 500),
+  ...all(identityErrors, 500),
   ...all(packageErrors, 500),
   ...all(contractErrors, 500),
   ...all(refusals, 422),
@@ -55,6 +60,7 @@ const statuses: Readonly<Record<ErrorCode, HttpStatus>> = {
   inference_overloaded: 503,
   inference_load_failed: 503,
   inference_self_test_failed: 503,
+  ...all(auditErrors, 500),
   ...all(storageErrors, 500),
   storage_full: 507,
   storage_locked: 503,
@@ -131,4 +137,8 @@ export function factsOf(code: ErrorCode, about?: string, retryAfterMs?: number):
 /** The one shape of an error: `{ error: { code, message, about?, retryAfterSeconds?, requestId } }`. */
 export function errorAnswer({ status: _, ...said }: ErrorFacts, requestId: string): ErrorAnswerBody {
   return { error: { ...said, requestId } }
+}
+
+export function retryHeaders({ retryAfterSeconds }: ErrorFacts): Readonly<Record<string, string>> {
+  return retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) }
 }

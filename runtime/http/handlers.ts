@@ -3,7 +3,7 @@ import type { Principal } from '../access/principal.ts'
 import type { DecisionService } from '../decisions/service-types.ts'
 import type { DecisionAnswer } from '../decisions/types.ts'
 import { decisionAnswerSchema, refusedAnswerSchema } from './contract.ts'
-import { errorAnswer, factsOf, isErrorCode } from './error-map.ts'
+import { errorAnswer, factsOf, isErrorCode, retryHeaders } from './error-map.ts'
 import { HttpError } from './errors.ts'
 import { openApiText } from './openapi.ts'
 import { parseDecisionId, parseDecisionRequest, parseFeedback } from './request-bodies.ts'
@@ -20,6 +20,7 @@ export interface Call {
 
 export interface Answer {
   readonly status: number
+  readonly headers?: Readonly<Record<string, string>>
   /** JSON text. */
   readonly text: string
 }
@@ -62,5 +63,9 @@ function answerDecision(body: DecisionAnswer, requestId: string): Answer {
   if (!isErrorCode(refusal.code)) throw new HttpError('response_malformed')
   const facts = factsOf(refusal.code, refusal.about ?? undefined)
   const whole = { ...body, ...errorAnswer(facts, requestId) }
-  return { ...answer({ ...routes.createDecision, answer: refusedAnswerSchema }, whole), status: facts.status }
+  return {
+    ...answer({ ...routes.createDecision, answer: refusedAnswerSchema }, whole),
+    status: facts.status,
+    headers: retryHeaders(facts),
+  }
 }

@@ -146,11 +146,10 @@ function errorResponses(name: RouteName): Json {
   return Object.fromEntries(entries) as Json
 }
 
-/** A refusal that was recorded comes with its decision; other errors come alone. */
+/** A refusal that was recorded comes with its decision; a fault that kept the record from being made comes alone. */
 function shapesOf(name: RouteName, codes: readonly ErrorCode[]): ComponentName[] {
   if (name !== 'createDecision') return ['ErrorAnswer']
-  const recorded = new Set<string>([...Object.keys(refusals), ...refusedDecisionErrors])
-  const isRecorded = (code: ErrorCode) => recorded.has(code)
-  if (codes.every(isRecorded)) return ['RefusedAnswer']
-  return codes.some(isRecorded) ? ['RefusedAnswer', 'ErrorAnswer'] : ['ErrorAnswer']
+  if (codes.every((code) => Object.hasOwn(refusals, code))) return ['RefusedAnswer']
+  const isRecorded = codes.some((code) => (refusedDecisionErrors as readonly string[]).includes(code))
+  return isRecorded ? ['RefusedAnswer', 'ErrorAnswer'] : ['ErrorAnswer']
 }

@@ -12,7 +12,7 @@ import type { Principal } from '../access/principal.ts'
 import type { Ledger } from '../audit/types.ts'
 import type { DecisionService } from '../decisions/service-types.ts'
 import { ConnectionGuard } from './connection-guard.ts'
-import { errorAnswer, errorFacts } from './error-map.ts'
+import { errorAnswer, errorFacts, retryHeaders } from './error-map.ts'
 import { HttpError, type HttpErrorCode } from './errors.ts'
 import { placeOfFault } from './fault-place.ts'
 import { createHandlers, type Handler } from './handlers.ts'
@@ -121,7 +121,10 @@ class ApiServer {
         const { id } = request.params as { id?: string }
         const answer = await handler({ caller: principal, requestId: request.id, id, body: request.body })
         if (route.evidence === 'counted') this.#recorder.counted({ principal, route: route.path })
-        return reply.code(answer.status).send(answer.text)
+        return reply
+          .code(answer.status)
+          .headers(answer.headers ?? {})
+          .send(answer.text)
       },
     })
   }
@@ -164,10 +167,10 @@ class ApiServer {
     const error = translate(thrown)
     const facts = errorFacts(error)
     const { route, principal } = this.#facts.get(request) ?? { route: UNKNOWN_ROUTE, principal: undefined }
-    // A connection that is gone has been noted where it broke.
-    if (!request.raw.destroyed) this.#note(facts.code, error, request.id, route, principal)
-    reply.code(facts.status).headers(STANDARD_HEADERS).header('x-request-id', request.id)
-    if (facts.retryAfterSeconds !== undefined) reply.header('retry-after', String(facts.retryAfterSeconds))
+    // A request that broke off in its body has been noted where the connection broke.
+    const isBroken = !request.raw.complete && request.raw.destroyed
+    if (!isBroken) this.#note(facts.code, error, request.id, route, principal)
+    reply.code(facts.status).headers({ ...STANDARD_HEADERS, ...retryHeaders(facts), 'x-request-id': request.id })
     // What is left of a body that nobody will read must not be taken for the next request.
     if (!request.raw.complete) reply.header('connection', 'close')
     return reply.send(JSON.stringify(errorAnswer(facts, request.id)))

@@ -117,7 +117,17 @@ describe('a process behind bubblewrap', () => {
     expect(found.status).toMatch(/^NoNewPrivs:\s1$/m)
     expect(found.environment).toEqual(expect.arrayContaining(['HOME', 'ORT_DISABLE_TELEMETRY']))
     expect(
-      found.environment.filter((name) => !['HOME', 'ORT_DISABLE_TELEMETRY', 'PWD', 'TMPDIR'].includes(name)),
+      found.environment.filter(
+        (name) =>
+          ![
+            'HOME',
+            'NODE_CHANNEL_FD',
+            'NODE_CHANNEL_SERIALIZATION_MODE',
+            'ORT_DISABLE_TELEMETRY',
+            'PWD',
+            'TMPDIR',
+          ].includes(name),
+      ),
     ).toEqual([])
     expect(
       found.descriptors.filter(

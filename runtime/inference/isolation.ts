@@ -43,7 +43,7 @@ export interface Isolation {
 
 export const workerEntry = join(root, 'runtime/bin/inference-worker.ts')
 
-/** What a worker would be walled off with on this machine now. */
+/** What a worker would be walled off with on this machine now. It starts processes and blocks: ask once, not per request. */
 export function isolationProbe(memoryLimitBytes = 0, threads = 1): IsolationReport {
   return findIsolation(memoryLimitBytes, threads).report
 }

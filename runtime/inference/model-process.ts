@@ -20,8 +20,8 @@ export type LoadFault = Omit<Extract<FromWorker, { kind: 'load-failed' }>, 'kind
 
 export interface ProcessEvents {
   ready(provider: ProviderReport): void
-  /** The last request has its answer; another may be given. */
-  idle(): void
+  /** The last request has its answer; another may be given. The quickest answer of this process so far took `fastestMs`. */
+  idle(fastestMs: number): void
   /** Exactly once. `how` is an identifier: `deadline`, `SIGSEGV`, `exit-1`. */
   ended(how: string, fault: LoadFault | undefined): void
 }
@@ -36,7 +36,7 @@ export class ModelProcess {
   #ready = false
   #inFlight: { readonly id: number; readonly run: PendingRun; readonly startedMs: number } | undefined
   #lastId = 0
-  #fastestMs: number | undefined
+  #fastestMs = Number.POSITIVE_INFINITY
   #leaving = false
   /** Why we ended it ourselves, if we did. */
   #killedFor: string | undefined
@@ -55,11 +55,6 @@ export class ModelProcess {
 
   get pid(): number | undefined {
     return this.#channel.pid
-  }
-
-  /** The quickest answer of this process so far, in milliseconds; 0 before the first. */
-  get fastestMs(): number {
-    return this.#fastestMs ?? 0
   }
 
   get canRun(): boolean {
@@ -129,14 +124,14 @@ export class ModelProcess {
     if (this.#inFlight === undefined) return
     const { run, startedMs } = this.#inFlight
     const tookMs = this.#clock.monotonicMs() - startedMs
-    this.#fastestMs = Math.min(tookMs, this.#fastestMs ?? tookMs)
+    this.#fastestMs = Math.min(tookMs, this.#fastestMs)
     this.#inFlight = undefined
     settle(run)
     if (this.#leaving) {
       this.#channel.release()
     } else {
       this.#channel.hold(false)
-      this.#events.idle()
+      this.#events.idle(this.#fastestMs)
     }
   }
 

@@ -93,7 +93,8 @@ class SupervisedWorker implements ModelWorker {
     if (this.#state === 'stopped') return Promise.reject(this.#unavailable())
     if (!isTensors(inputs)) return Promise.reject(new InferenceError('inference_failed', { about: 'tensors' }))
     const answer = this.#queue.add(inputs, deadlineMs)
-    this.#serveNext()
+    // One that finds the process idle is always tried, so that a slow first answer does not shut out what follows.
+    this.#serveNext(0)
     return answer
   }
 
@@ -130,7 +131,7 @@ class SupervisedWorker implements ModelWorker {
       { command: this.#isolation.command(), packageFd, load, loadTimeoutMs, clock },
       {
         ready: (provider) => this.#becameReady(provider),
-        idle: () => this.#serveNext(),
+        idle: (fastestMs) => this.#serveNext(fastestMs),
         ended: (how, fault) => this.#processEnded(how, fault),
       },
     )
@@ -146,13 +147,14 @@ class SupervisedWorker implements ModelWorker {
     this.#provider = provider
     this.#backoff.markReady()
     this.#loaded.resolve(provider)
-    this.#serveNext()
+    this.#serveNext(0)
   }
 
-  #serveNext(): void {
+  /** @param needMs time below which a request is not begun: the process would only be killed for it. */
+  #serveNext(needMs: number): void {
     const process = this.#process
     if (this.#state === 'stopped' || !process?.canRun) return
-    const run = this.#queue.take(process.fastestMs)
+    const run = this.#queue.take(needMs)
     this.#state = run === undefined ? 'ready' : 'busy'
     if (run !== undefined) process.run(run)
   }

@@ -153,7 +153,7 @@ export const hourlyContract: Contract = contractSchema.parse({
     method: 'exact-shapley',
     output: 'risk',
     tensor: 'features',
-    groups: columns.map((name, index) => ({ name, columns: [index, index + columns.length] })),
+    groups: columns.map((name, index) => ({ name, display: name, columns: [index, index + columns.length] })),
     baseline: [0, 0, 0, 0, 0, 0],
     budgetMs: 500,
   },

@@ -1,15 +1,15 @@
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { seededRandom } from '../../synthetic/seeded-random.ts'
 import { SepsisRiskError } from '../errors.ts'
 import { sepsisInputs } from '../inputs.ts'
 import { parseStay } from '../stay.ts'
 import { readStayFiles } from '../stay-files.ts'
 import { type TrainingStay, trainingStay } from '../training/dataset.ts'
-import { bestThreshold, evaluate, rankedHours, type ScoredStay } from '../training/evaluation.ts'
-import { type FittedModel, fitModel, stayProbabilities } from '../training/fit.ts'
+import { bestThreshold, evaluate, rankedHours } from '../training/evaluation.ts'
+import { type FittedModel, fitModel, scoreStay, stayProbabilities } from '../training/fit.ts'
 import { referenceHistograms } from '../training/histograms.ts'
-import { calibrated, type LogisticLine, logisticLine } from '../training/metrics.ts'
+import { type LogisticLine, logisticLine } from '../training/metrics.ts'
+import { splitStays } from '../training/split.ts'
 
 /**
  * Trains the sepsis score and measures it: `train.ts --data DIR`. Writes weights.json and measured.json beside this
@@ -18,15 +18,9 @@ import { calibrated, type LogisticLine, logisticLine } from '../training/metrics
 const SEED = 20_190_119
 const OPTIONS = { hidden: [32], epochs: 16, batch: 256, learningRate: 3e-3, weightDecay: 1e-2 } as const
 const MEMBERS = 4
-/** Of the stays, drawn by patient: the rest is held out and looked at once. */
-const TRAINING_SHARE = 0.6
-const CALIBRATION_SHARE = 0.2
-
-type Part = 'training' | 'calibration' | 'heldOut'
-
 const { values: options } = parseArgs({ options: { data: { type: 'string' } } })
 if (options.data === undefined) throw new SepsisRiskError('stays_unreadable')
-const parts = split(await readStays(options.data))
+const parts = splitStays(await readStays(options.data), SEED)
 const model = fitModel(parts.training, OPTIONS, MEMBERS, SEED)
 const platt = plattOf(model, parts.calibration)
 const scored = (stays: readonly TrainingStay[]) => stays.map((stay) => scoreStay(model, platt, stay))
@@ -51,20 +45,6 @@ async function readStays(path: string): Promise<TrainingStay[]> {
   return files.map(({ text }) => trainingStay(parseStay(text))).filter((stay) => stay !== undefined)
 }
 
-function split(stays: readonly TrainingStay[]): Record<Part, TrainingStay[]> {
-  const random = seededRandom(SEED)
-  const parts: Record<Part, TrainingStay[]> = { training: [], calibration: [], heldOut: [] }
-  for (const stay of stays) {
-    const draw = random.uniform()
-    if (draw < TRAINING_SHARE) parts.training.push(stay)
-    else if (draw < TRAINING_SHARE + CALIBRATION_SHARE) parts.calibration.push(stay)
-    else parts.heldOut.push(stay)
-  }
-  const usable = Object.values(parts).every((part) => new Set(part.map((stay) => stay.onset !== undefined)).size === 2)
-  if (!usable) throw new SepsisRiskError('training_invalid')
-  return parts
-}
-
 function plattOf(model: FittedModel, stays: readonly TrainingStay[]): LogisticLine {
   const raw = stays.map((stay) => ({ stay, probabilities: stayProbabilities(model, stay) }))
   const { slope, intercept } = logisticLine(
@@ -72,13 +52,6 @@ function plattOf(model: FittedModel, stays: readonly TrainingStay[]): LogisticLi
     stays.map(() => 1),
   )
   return { slope: Number(slope.toPrecision(6)), intercept: Number(intercept.toPrecision(6)) }
-}
-
-function scoreStay(model: FittedModel, platt: LogisticLine, stay: TrainingStay): ScoredStay {
-  const probabilities = stayProbabilities(model, stay).map((raw) =>
-    raw === undefined ? undefined : calibrated(raw, platt),
-  )
-  return { stay, probabilities }
 }
 
 function countStays(stays: readonly TrainingStay[]) {

@@ -40,6 +40,15 @@ export function evaluate(stays: readonly ScoredStay[], threshold: AlertThreshold
   return Object.fromEntries(Object.entries(values).map(figure))
 }
 
+/** The figures alone. */
+export function figureValues(stays: readonly ScoredStay[], threshold: AlertThreshold): Record<string, number> {
+  const values = figuresOf(
+    prepare(stays, threshold),
+    stays.map(() => 1),
+  )
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, rounded(value)]))
+}
+
 /** The threshold with the best utility on these stays, among round probabilities. */
 export function bestThreshold(stays: readonly ScoredStay[]): AlertThreshold {
   const candidates = Array.from({ length: 120 }, (_, step) => 0.002 * 1.04 ** step)

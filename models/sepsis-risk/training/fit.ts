@@ -2,14 +2,20 @@ import { seededRandom } from '../../synthetic/seeded-random.ts'
 import { featureColumns, sepsisInputs } from '../inputs.ts'
 import { type Layer, type Network, networkProbability, type Scale } from '../network.ts'
 import { featureRow, isLabelled, type TrainingStay } from './dataset.ts'
-import { type TrainingOptions, type TrainingRows, trainLayers } from './optimizer.ts'
+import type { ScoredStay } from './evaluation.ts'
+import { calibrated, type LogisticLine } from './metrics.ts'
+import { sixDigits, type TrainingOptions, type TrainingRows, trainLayers } from './optimizer.ts'
 
 export const columnScales: readonly Scale[] = featureColumns.map((_, column) => sepsisInputs[column]?.scale ?? 'linear')
 
-export interface FittedModel {
+/** What is needed to score an hour. */
+export interface Scorer {
   /** What a missing value of each input becomes: the median of the training hours. */
   readonly fill: readonly number[]
   readonly network: Network
+}
+
+export interface FittedModel extends Scorer {
   /** Mean of each feature column over the training hours, in physical units. */
   readonly baseline: readonly number[]
 }
@@ -30,21 +36,29 @@ export function fitModel(
   const rows = labelledRows(stays, fill)
   const baseline = columnMeans(rows.map(({ features }) => features))
   const scaled = rows.map(({ features }) => features.map(scaleColumn))
-  const mean = columnMeans(scaled).map(short)
+  const mean = columnMeans(scaled).map(sixDigits)
   const sd = columnMeans(scaled.map((row) => row.map((value, column) => (value - mean[column]!) ** 2))).map(Math.sqrt)
-  const standard = { mean, sd: sd.map(short) }
+  const standard = { mean, sd: sd.map(sixDigits) }
   const training = trainingRows(scaled, rows, standard)
   const single = Array.from({ length: members }, (_, member) =>
     trainLayers(training, options, seededRandom(seed + 1 + member)),
   )
-  return { fill, network: { ...standard, layers: averageLogits(single) }, baseline: baseline.map(short) }
+  return { fill, network: { ...standard, layers: averageLogits(single) }, baseline: baseline.map(sixDigits) }
 }
 
 /** The model's probability for each hour, before calibration; undefined where the guards refuse the hour. */
-export function stayProbabilities(model: FittedModel, stay: TrainingStay): (number | undefined)[] {
+export function stayProbabilities(model: Scorer, stay: TrainingStay): (number | undefined)[] {
   return stay.hours.map(
     ({ values }) => values && networkProbability(model.network, featureRow(values, model.fill), columnScales),
   )
+}
+
+/** The calibrated probability of each hour. */
+export function scoreStay(model: Scorer, platt: LogisticLine, stay: TrainingStay): ScoredStay {
+  const probabilities = stayProbabilities(model, stay).map((raw) =>
+    raw === undefined ? undefined : calibrated(raw, platt),
+  )
+  return { stay, probabilities }
 }
 
 function medians(stays: readonly TrainingStay[]): number[] {
@@ -96,17 +110,12 @@ function trainingRows(
 function averageLogits(members: readonly (readonly Layer[])[]): Layer[] {
   const hidden = members.map((layers) => layers[0]!)
   const output = members.map((layers) => layers[1]!)
-  const share = (value: number) => short(value / members.length)
+  const share = (value: number) => sixDigits(value / members.length)
   return [
     { weights: hidden.flatMap(({ weights }) => weights), bias: hidden.flatMap(({ bias }) => bias) },
     {
       weights: [output.flatMap(({ weights }) => weights.flat().map(share))],
-      bias: [short(output.reduce((sum, { bias }) => sum + bias[0]!, 0) / members.length)],
+      bias: [sixDigits(output.reduce((sum, { bias }) => sum + bias[0]!, 0) / members.length)],
     },
   ]
-}
-
-/** Six significant digits: what the committed weights carry. */
-function short(value: number): number {
-  return Number(value.toPrecision(6))
 }

@@ -129,13 +129,13 @@ function layerOf(layer: DenseState): Layer {
   const { inputs, outputs, parameters } = layer
   return {
     weights: Array.from({ length: outputs }, (_, output) =>
-      Array.from(parameters.subarray(output * inputs, (output + 1) * inputs), short),
+      Array.from(parameters.subarray(output * inputs, (output + 1) * inputs), sixDigits),
     ),
-    bias: Array.from(parameters.subarray(outputs * inputs), short),
+    bias: Array.from(parameters.subarray(outputs * inputs), sixDigits),
   }
 }
 
-/** Six significant digits: what the committed weights carry. */
-function short(value: number): number {
+/** What the committed weights carry. */
+export function sixDigits(value: number): number {
   return Number(value.toPrecision(6))
 }

@@ -29,6 +29,7 @@ export class FakeDecisions implements DecisionService {
   readonly reads: string[] = []
   onDecide: (request: DecisionRequest) => Promise<DecisionAnswer> = async () => examples.DecisionAnswer
   onRead: () => Promise<unknown> = async () => examples.DecisionReadAnswer
+  onFeedback: () => Promise<unknown> = async () => examples.FeedbackAnswer
   onModels: () => unknown = () => examples.ModelsAnswer.models
   onHealth: () => unknown = () => examples.HealthAnswer
 
@@ -43,9 +44,9 @@ export class FakeDecisions implements DecisionService {
     return this.onRead() as ReturnType<DecisionService['read']>
   }
 
-  async giveFeedback(_decisionId: string, feedback: Feedback): ReturnType<DecisionService['giveFeedback']> {
+  giveFeedback(_decisionId: string, feedback: Feedback): ReturnType<DecisionService['giveFeedback']> {
     this.feedback.push(feedback)
-    return examples.FeedbackAnswer
+    return this.onFeedback() as ReturnType<DecisionService['giveFeedback']>
   }
 
   models(): ReturnType<DecisionService['models']> {

@@ -54,7 +54,7 @@ function occurrences(bytes: Buffer, wanted: Uint8Array): number {
 }
 
 /** Files below the folders that were changed since `sinceMs` and hold the pattern. */
-export function filesHolding(pattern: Uint8Array, folders: readonly string[], sinceMs: number): string[] {
+export function filesHolding(pattern: Buffer, folders: readonly string[], sinceMs: number): string[] {
   return folders
     .flatMap((folder) => filesBelow(folder))
     .filter((path) => {

@@ -39,7 +39,7 @@ const FILES =
 /** What Node and everything in it called, from its start on: bubblewrap builds its walls with the same calls before that. */
 export function callsOf(output: string): TracedCalls {
   const lines = readFileSync(output, 'latin1').split('\n')
-  const start = lines.findIndex((line) => line.includes(`execve("${process.execPath}"`) && line.includes('= 0'))
+  const start = lines.findIndex((line) => line.includes(`execve("${process.execPath}"`))
   const calls = start < 0 ? [] : lines.slice(start + 1)
   return {
     total: calls.length,

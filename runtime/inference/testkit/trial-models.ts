@@ -79,3 +79,13 @@ export function textModel(): Uint8Array {
     outputs: [port('z', STRING, ['N'])],
   })
 }
+
+/** y = x / 100: something that a contract with one number can be put around. */
+export function hundredthModel(): Uint8Array {
+  return model({
+    nodes: [node('Mul', ['x', 'hundredth'], ['y'])],
+    constants: [floats('hundredth', [1], [0.01])],
+    inputs: [port('x', FLOAT, ['N', 1])],
+    outputs: [port('y', FLOAT, ['N', 1])],
+  })
+}

@@ -40,7 +40,10 @@ async function findings(attempts: WallAttempts): Promise<WallFindings> {
     }),
     signal: attempt(() => process.kill(attempts.signal, 0)),
     processes: readdirSync('/proc').filter((name) => /^\d+$/.test(name)),
-    environment: Object.keys(process.env).sort(),
+    environment: readFileSync('/proc/self/environ', 'utf8')
+      .split('\0')
+      .map((entry) => entry.split('=')[0] ?? '')
+      .filter((name) => name !== ''),
     descriptors: readdirSync('/proc/self/fd').map((fd) => {
       let target = ''
       attempt(() => {

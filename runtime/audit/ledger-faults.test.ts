@@ -1,0 +1,100 @@
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { acquireInstanceLock } from '../storage/instance-lock.ts'
+import { type LogSite, makeSite, openSite, removeSite, verifySite } from './testkit/ledger-fixture.ts'
+import { writeSiteFile } from './testkit/site-file.ts'
+
+const program = (name: string) => fileURLToPath(new URL(`./testkit/${name}.ts`, import.meta.url))
+let site: LogSite
+let siteFile: string
+let acknowledgedFile: string
+
+beforeAll(async () => {
+  site = await makeSite()
+  siteFile = join(site.directory, 'site.json')
+  acknowledgedFile = join(site.directory, 'acknowledged.txt')
+  writeSiteFile(site, siteFile)
+})
+afterAll(() => removeSite(site))
+
+interface Acknowledged {
+  readonly id: string
+  readonly leafIndex: number
+  readonly leafHash: string
+}
+
+/** Starts a process under load and kills it some time after its first acknowledgement. */
+async function killUnderLoad(run: number): Promise<void> {
+  const args = [program('commit-under-load'), siteFile, acknowledgedFile, `r${run}`]
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  const ended = once(child, 'exit')
+  await Promise.race([once(child.stdout, 'data'), ended.then(([code]) => expect(code).toBe('still running'))])
+  expect(() => acquireInstanceLock(`${site.path}.lock`)).toThrow(expect.objectContaining({ code: 'storage_locked' }))
+  await new Promise((resolve) => setTimeout(resolve, Math.random() * 150))
+  child.kill('SIGKILL')
+  await ended
+}
+
+/** What was acknowledged so far; a last line that was cut off was not. */
+function acknowledged(): Acknowledged[] {
+  const lines = readFileSync(acknowledgedFile, 'utf8').split('\n').slice(0, -1)
+  return lines.map((line) => asAcknowledged(line.split(' ')))
+}
+
+const asAcknowledged = ([id = '', index, leafHash = '']: string[]): Acknowledged => ({
+  id,
+  leafIndex: Number(index),
+  leafHash,
+})
+
+test('kill -9 under load, twenty times: all that was acknowledged is there, the log verifies, the next start is clean', async () => {
+  for (let run = 0; run < 20; run += 1) {
+    await killUnderLoad(run)
+    const lock = acquireInstanceLock(`${site.path}.lock`)
+    const { ledger } = await openSite(site)
+    for (const { id, leafIndex, leafHash } of acknowledged()) {
+      expect(ledger.store.readBody(id)?.position).toEqual({ origin: site.origin, leafIndex, leafHash })
+    }
+    await ledger.close()
+    lock.release()
+    expect((await verifySite(site)).findings).toEqual([])
+  }
+  expect(acknowledged().length).toBeGreaterThan(200)
+}, 240_000)
+
+interface FillResult {
+  readonly acknowledged: number
+  readonly whileFull: string[]
+  readonly openedWhileFull: string
+  readonly verifiedWhileFull: number
+  readonly after: string[]
+  readonly readable: boolean
+  readonly stillThere: boolean
+  readonly findings: unknown[]
+  readonly leaves: number
+}
+
+test('a full disk: refused with a code, nothing acknowledged lost, and it goes on once there is room', async () => {
+  const disk = join(site.directory, 'disk')
+  mkdirSync(disk)
+  const full = { ...site, directory: disk, path: join(disk, 'evidence.db') }
+  const file = join(site.directory, 'full.json')
+  writeSiteFile(full, file)
+  const wall = ['--dev-bind', '/', '/', '--size', '67108864', '--tmpfs', disk]
+  const child = spawnSync('bwrap', [...wall, process.execPath, program('fill-disk'), file], {
+    encoding: 'utf8',
+    timeout: 60_000,
+  })
+  expect(child.stderr).toBe('')
+  const result = JSON.parse(child.stdout) as FillResult
+  expect(result.whileFull.length).toBeGreaterThanOrEqual(4)
+  expect(new Set(result.whileFull)).toEqual(new Set(['storage_full']))
+  expect(result.openedWhileFull).toBe('storage_full')
+  expect(result.after).toEqual([])
+  expect(result).toMatchObject({ verifiedWhileFull: 0, readable: true, stillThere: true, findings: [] })
+  expect(result.leaves).toBe(result.acknowledged + 1)
+}, 90_000)

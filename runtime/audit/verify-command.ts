@@ -1,0 +1,141 @@
+import { parseArgs } from 'node:util'
+import type { Verifier } from '../../device/crypto/signing.ts'
+import { isWardstoneError } from '../../device/platform/errors.ts'
+import { openDatabase } from '../storage/database.ts'
+import type { Finding, FindingName, LogReport } from './findings.ts'
+import { verifyLog } from './verify.ts'
+
+/** Where the log of a site lies; the command-line entry resolves it from the site's configuration. */
+export interface VerifySite {
+  readonly databasePath: string
+  readonly databaseKeyPath: string
+  readonly subjectsKeyPath: string
+  readonly logPublicKeyPath: string
+  readonly origin: string
+}
+
+export interface CommandStream {
+  write(text: string): unknown
+  readonly isTTY?: boolean | undefined
+}
+
+export interface VerifyIo {
+  readonly stdout: CommandStream
+  readonly stderr: CommandStream
+  /** Reads a small file; throws what the system says. */
+  readonly readFile: (path: string) => Uint8Array
+  readonly loadVerifier: (publicPem: string) => Promise<Verifier>
+}
+
+/** One exit code per finding: the first in the order of the log decides. */
+export const verifyExitCodes: Readonly<Record<FindingName | 'sound' | 'usage' | 'could-not-run', number>> = {
+  sound: 0,
+  usage: 2,
+  edited: 10,
+  deleted: 11,
+  inserted: 12,
+  reordered: 13,
+  'could-not-run': 20,
+}
+
+const USAGE = `usage: wardstone audit verify [--json] [--checkpoint FILE]
+
+Recomputes the audit log from its leaves and records and compares it with its signed checkpoints.
+  --checkpoint FILE   a checkpoint of this log that was kept elsewhere: shows when the log was cut back
+  --json              the report as JSON on standard output
+
+Exit codes: 0 sound, 10 edited, 11 deleted, 12 inserted, 13 reordered, 20 could not run, 2 wrong usage.
+`
+
+const MAX_SHOWN = 10
+
+/**
+ * `wardstone audit verify`: safe to run while the runtime writes.
+ * @param site where the log lies, or a function that finds out (its error is reported as could not run)
+ * @returns the exit code
+ */
+export async function auditVerifyCommand(
+  args: readonly string[],
+  site: VerifySite | (() => VerifySite),
+  io: VerifyIo,
+): Promise<number> {
+  const options = parseOptions(args)
+  if (options === undefined || options.help) {
+    const isAsked = options !== undefined
+    ;(isAsked ? io.stdout : io.stderr).write(USAGE)
+    return isAsked ? verifyExitCodes.sound : verifyExitCodes.usage
+  }
+  try {
+    const report = await runVerify(typeof site === 'function' ? site() : site, options.checkpoint, io)
+    const result = report.findings[0]?.finding ?? 'sound'
+    io.stdout.write(options.json ? `${JSON.stringify({ result, ...report })}\n` : summary(report))
+    return verifyExitCodes[result]
+  } catch (error) {
+    const code = isWardstoneError(error) ? error.code : 'internal'
+    const message = error instanceof Error ? error.message : ''
+    if (options.json) io.stdout.write(`${JSON.stringify({ result: 'could-not-run', code })}\n`)
+    io.stderr.write(`The log could not be checked: ${message} [${code}]\n`)
+    return verifyExitCodes['could-not-run']
+  }
+}
+
+function parseOptions(
+  args: readonly string[],
+): { json: boolean; help: boolean; checkpoint: string | undefined } | undefined {
+  try {
+    const options = { json: { type: 'boolean' }, help: { type: 'boolean' }, checkpoint: { type: 'string' } } as const
+    const { values } = parseArgs({ args: [...args], options, strict: true, allowPositionals: false })
+    return { json: values.json === true, help: values.help === true, checkpoint: values.checkpoint }
+  } catch {
+    return undefined
+  }
+}
+
+async function runVerify(site: VerifySite, checkpointPath: string | undefined, io: VerifyIo): Promise<LogReport> {
+  const text = (path: string) => Buffer.from(io.readFile(path)).toString('utf8')
+  const knownCheckpoint = checkpointPath === undefined ? undefined : text(checkpointPath)
+  const verifier = await io.loadVerifier(text(site.logPublicKeyPath))
+  const subjectKey = io.readFile(site.subjectsKeyPath)
+  const database = openDatabase({ path: site.databasePath, key: io.readFile(site.databaseKeyPath), readonly: true })
+  try {
+    const onProgress = progress(io.stderr)
+    return await verifyLog({ database, subjectKey, verifier, origin: site.origin, knownCheckpoint, onProgress })
+  } finally {
+    database.close()
+    if (io.stderr.isTTY === true) io.stderr.write('\r\u001b[K')
+  }
+}
+
+function progress(stderr: CommandStream): (leaves: number, total: number) => void {
+  return (leaves, total) => {
+    const percent = Math.min(100, Math.floor((100 * leaves) / Math.max(1, total)))
+    stderr.write(
+      stderr.isTTY === true ? `\r${leaves} of ${total} leaves (${percent}%)` : `${leaves} of ${total} leaves\n`,
+    )
+  }
+}
+
+function summary(report: LogReport): string {
+  const counted = `${report.leaves} leaves, ${report.bodies} records, ${report.checkpoints} checkpoints`
+  const range = report.firstAt === null ? '' : `, from ${report.firstAt} to ${report.lastAt}`
+  const [first, ...others] = report.findings
+  if (first === undefined) return `Sound: ${counted}${range}. Signed up to leaf ${report.signedSize}.\n`
+  const lines = [
+    `NOT SOUND: ${first.finding}, at ${placeOf(first)}.`,
+    first.meaning,
+    `Proven by signature: the first ${first.provenBefore} leaves.`,
+    `Checked: ${counted}${range}.`,
+    ...others
+      .slice(0, MAX_SHOWN)
+      .map((finding) => `Also: ${finding.finding}, at ${placeOf(finding)}. ${finding.meaning}`),
+  ]
+  return `${lines.join('\n')}\n`
+}
+
+function placeOf({ what, position }: Finding): string {
+  if (what === 'leaf') return `leaf ${position}`
+  if (what === 'checkpoint') return `the checkpoint of size ${position}`
+  if (what === 'body') return `the record of leaf ${position}`
+  if (what === 'activation') return `the activation of leaf ${position}`
+  return what === 'head' ? 'the stored end of the log' : 'the tables and triggers'
+}
