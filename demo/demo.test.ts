@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -6,6 +6,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { sharedData } from '../house/shared-data.ts'
+import type { HealthReport } from '../runtime/decisions/service-types.ts'
+import type { DecisionAnswer } from '../runtime/decisions/types.ts'
 import type { ShownDecision } from './show.ts'
 
 const ENTRY = fileURLToPath(new URL('./bin/demo.ts', import.meta.url))
@@ -44,6 +46,11 @@ function start(
   return { child, ended, out: () => out }
 }
 
+/** What a person copies and pastes, run by a shell in the folder the demo was started in. */
+function shell(command: string): string {
+  return execFileSync('sh', ['-c', command], { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
+}
+
 const demo = (...args: string[]) => start(['--port', '0', ...args]).ended
 
 describe('the demo', () => {
@@ -72,7 +79,13 @@ describe('the demo', () => {
   it('stays up, prints three calls to copy, and stops everything at Ctrl-C', async () => {
     const { child, ended, out } = start(['--port', '0', '--site', site])
     while (!out().includes('Ctrl-C stops everything')) await new Promise((resolve) => setTimeout(resolve, 20))
-    expect(out().match(/^curl --cacert /gm)).toHaveLength(3)
+    const [decide = '', health = '', read = ''] = out().match(/^curl --cacert .*$/gm) ?? []
+    const made = JSON.parse(shell(decide)) as DecisionAnswer
+    expect(made.decision.assessment?.outputs.aggregate?.values).toEqual([8])
+    expect((JSON.parse(shell(health)) as HealthReport).status).toBe('ready')
+    const again = JSON.parse(shell(read.replace(/[0-9a-f-]{36}$/, made.decision.decisionId))) as DecisionAnswer
+    expect(again.decision).toEqual(made.decision)
+    expect((JSON.parse(shell(read)) as DecisionAnswer).decision.model.id).toBe('sepsis-risk')
     child.kill('SIGINT')
     const { code } = await ended
     expect(code).toBe(0)
@@ -190,6 +203,14 @@ describe('a demo that cannot', () => {
     expect(code).toBe(1)
     expect(out).toContain('demo_disk_full')
     expect(out).not.toContain('LEFT')
+  })
+
+  it('says so when the site cannot be read', async () => {
+    const unreadable = join(folder, 'unreadable')
+    mkdirSync(join(unreadable, 'site.json'), { recursive: true })
+    const { code, err } = await demo('--once', '--site', unreadable)
+    expect(code).toBe(1)
+    expect(err).toContain('demo_site_unreadable')
   })
 
   it('refuses unknown options and values with status 2', async () => {

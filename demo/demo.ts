@@ -61,7 +61,7 @@ export async function runDemo(options: DemoOptions, stopAsked: Promise<void>, ou
     if (cutShort) return INTERRUPTED
     const code = outcome(health, decisions)
     if (options.once) return code
-    output.say(tryItYourself(site, runtime.url))
+    output.say(tryItYourself(site, runtime.url, decisions.at(-1)?.decisionId ?? ''))
     output.say('Ctrl-C stops everything.')
     if ((await stopped) === 'ended')
       throw new DemoError('demo_runtime_failed', { about: `see ${site.path('data/runtime.log')}` })

@@ -2,7 +2,7 @@ import { relative } from 'node:path'
 import type { Site } from './site.ts'
 
 /** Three calls to copy, each with the client certificate of a role that may make it. */
-export function tryItYourself(site: Site, url: string): string {
+export function tryItYourself(site: Site, url: string, lastDecisionId: string): string {
   const at = (name: string) => relative(process.cwd(), site.path(name)) || name
   const curl = (role: string) =>
     `curl --cacert ${at('authority/ca.pem')} --cert ${at(`clients/${role}.pem`)} --key ${at(`clients/${role}.key`)}`
@@ -30,8 +30,8 @@ ${curl('bedside')} ${url}/v1/decisions -H 'content-type: application/json' -d '{
 2. Which models run, and is the box fit for use:
 ${curl('engineer')} ${url}/v1/health
 
-3. The same decision as the privacy officer reads it back (put a decision id at the end; reading is itself recorded):
-${curl('officer')} ${url}/v1/decisions/DECISION-ID
+3. The last decision above, as the privacy officer reads it back (reading is itself recorded):
+${curl('officer')} ${url}/v1/decisions/${lastDecisionId}
 
 Prove the log:
 npm run wardstone -- audit verify --site ${relative(process.cwd(), site.root) || '.'}

@@ -179,6 +179,7 @@ describe('setup around a running program', () => {
     started.child.kill('SIGKILL')
     const run = await started.ended // standard output closes only when the program has ended
     expect(run.signal).toBe('SIGKILL')
-    expect(readFileSync(join(checkout.root, 'demo/bin/stopped'), 'utf8')).toBe('SIGTERM 1')
+    // Once for each thread that dies, so a program must take repeated signals as one.
+    expect(readFileSync(join(checkout.root, 'demo/bin/stopped'), 'utf8')).toMatch(/^SIGTERM \d+$/)
   })
 })

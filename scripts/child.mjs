@@ -37,7 +37,10 @@ export function runPinned(root, args) {
   })
 }
 
-/** Should this process be killed outright, the kernel asks the program to stop; without setpriv it would live on. */
+/**
+ * Should this process be killed outright, the kernel asks the program to stop (once for each of our threads, so perhaps
+ * several times); without setpriv it would live on.
+ */
 function lifeline() {
   const setpriv = ['/usr/bin/setpriv', '/bin/setpriv'].find((path) => existsSync(path))
   return setpriv === undefined ? [] : [setpriv, '--pdeathsig', 'TERM', '--']

@@ -12,7 +12,7 @@ import { InferenceError } from '../inference/errors.ts'
 import { decisionEvidence } from './evidence.ts'
 import { explain } from './explain.ts'
 import { requireModel } from './model-slots.ts'
-import { ADVISORY, narrateRefusal, narrateResult } from './narrate.ts'
+import { advisoryFor, narrateRefusal, narrateResult } from './narrate.ts'
 import { Stopwatch } from './stopwatch.ts'
 import type { ActiveModel, Decision, DecisionAnswer, DecisionRequest, Explanation, Slots } from './types.ts'
 
@@ -110,7 +110,7 @@ function describe(
     flags,
     provider: model.worker.status().provider ?? null,
     timings: watch.laps(),
-    advisory: ADVISORY,
+    advisory: advisoryFor(manifest.clinicalStatus),
   }
   if (course.outcome === 'refused') {
     const { code, about, message } = course.refusal

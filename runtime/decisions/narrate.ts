@@ -3,8 +3,10 @@ import type { Manifest } from '../../models/package/manifest.ts'
 import type { Contribution, Explanation } from './types.ts'
 
 /** Said with every answer: the box advises, people decide. */
-export const ADVISORY =
-  'Advisory only: this result supports the judgement of a qualified clinician and does not replace it. Not for clinical use while the model has status research.'
+export function advisoryFor(status: Manifest['clinicalStatus']): string {
+  const limits = status === 'advisory' ? '' : ` The model has status ${status}: not for clinical use.`
+  return `Advisory only: this result supports the judgement of a qualified clinician and does not replace it.${limits}`
+}
 
 const MAX_NAMED = 4
 

@@ -18,18 +18,22 @@ export function playingGroups({ row, baseline, groups }: ShapleyInput): number[]
   return groups.flatMap((columns, index) => (differs(columns) ? [index] : []))
 }
 
-/** One row per coalition of the playing groups, row-major; bit i of the row's number says that player i is switched to the patient. */
-export function coalitionRows(input: ShapleyInput, players: readonly number[]): Float32Array {
-  const width = input.row.length
+/**
+ * One row per coalition of the playing groups, row-major; bit i of the row's number says that player i is switched to the
+ * patient. Built by doubling: the rows with player i are the rows without it, its columns switched.
+ */
+export function coalitionRows({ row, baseline, groups }: ShapleyInput, players: readonly number[]): Float32Array {
+  const width = row.length
   const rows = new Float32Array(width << players.length)
-  for (let coalition = 0; coalition < 1 << players.length; coalition++) {
-    const start = coalition * width
-    rows.set(input.baseline, start)
-    players.forEach((group, bit) => {
-      if ((coalition >> bit) & 1)
-        for (const column of input.groups[group] ?? []) rows[start + column] = input.row[column] ?? 0
-    })
-  }
+  rows.set(baseline)
+  players.forEach((group, bit) => {
+    const half = width << bit
+    rows.copyWithin(half, 0, half)
+    for (const column of groups[group] ?? []) {
+      const value = row[column] ?? 0
+      for (let at = half + column; at < 2 * half; at += width) rows[at] = value
+    }
+  })
   return rows
 }
 
