@@ -6,7 +6,7 @@ import { canonicalBytes, type JsonObject, type JsonValue } from '../device/platf
 import { parseManifest } from '../models/package/manifest.ts'
 import { packModel } from '../models/package/pack.ts'
 import { sampleDraft } from '../models/package/testkit/sample-draft.ts'
-import { ADVISORY } from '../runtime/decisions/narrate.ts'
+import { advisoryFor } from '../runtime/decisions/narrate.ts'
 import { outboundRow } from '../runtime/egress/outbound.ts'
 import { parseSource, root } from './source-tree.ts'
 
@@ -62,8 +62,8 @@ describe('the words of a result', () => {
   })
 
   it('say that the result is advisory', () => {
-    expect(ADVISORY).toMatch(/^Advisory only/)
-    expect(ADVISORY).toContain('does not replace')
+    expect(advisoryFor('research')).toMatch(/^Advisory only/)
+    expect(advisoryFor('research')).toContain('does not replace')
   })
 })
 

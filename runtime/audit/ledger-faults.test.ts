@@ -32,11 +32,14 @@ async function killUnderLoad(run: number): Promise<void> {
   const args = [program('commit-under-load'), siteFile, acknowledgedFile, `r${run}`]
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
   const ended = once(child, 'exit')
-  await Promise.race([once(child.stdout, 'data'), ended.then(([code]) => expect(code).toBe('still running'))])
-  expect(() => acquireInstanceLock(`${site.path}.lock`)).toThrow(expect.objectContaining({ code: 'storage_locked' }))
-  await new Promise((resolve) => setTimeout(resolve, Math.random() * 150))
-  child.kill('SIGKILL')
-  await ended
+  try {
+    await Promise.race([once(child.stdout, 'data'), ended.then(([code]) => expect(code).toBe('still running'))])
+    expect(() => acquireInstanceLock(`${site.path}.lock`)).toThrow(expect.objectContaining({ code: 'storage_locked' }))
+    await new Promise((resolve) => setTimeout(resolve, Math.random() * 150))
+  } finally {
+    child.kill('SIGKILL')
+    await ended
+  }
 }
 
 /** What was acknowledged so far; a last line that was cut off was not. */

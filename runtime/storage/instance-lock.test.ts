@@ -24,11 +24,15 @@ test('a second holder in the same process is refused, and does not loosen the fi
 })
 
 test('another process is refused while the holder lives, and not after kill -9', async () => {
-  const child = spawn(process.execPath, [holder, path], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, ['--expose-gc', holder, path], { stdio: ['ignore', 'pipe', 'inherit'] })
   await once(child.stdout, 'data')
-  expect(() => acquireInstanceLock(path)).toThrow(locked)
-  child.kill('SIGKILL')
-  await once(child, 'exit')
+  const attempt = () => acquireInstanceLock(path)
+  try {
+    expect(attempt).toThrow(locked)
+  } finally {
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+  }
   acquireInstanceLock(path).release()
 })
 

@@ -3,6 +3,9 @@ import Sqlite from 'better-sqlite3'
 import { StorageError } from './errors.ts'
 import { asStorageError } from './sqlite-errors.ts'
 
+/** A connection that is no longer referred to is collected, and its lock with it: those that hold one are kept here. */
+const held = new Set<Sqlite.Database>()
+
 /**
  * Makes this process the only one that writes the site. An SQLite exclusive lock on an empty file of its own: the kernel
  * drops it when the process ends in whatever way, so there is no stale lock to clear. Nothing else may open the file: closing
@@ -25,6 +28,15 @@ export function acquireInstanceLock(path: string): { release(): void } {
       ? known
       : new StorageError('storage_unreadable', { cause: error, about: 'instance lock' })
   }
-  const held = connection
-  return { release: () => held.close() }
+  return hold(connection)
+}
+
+function hold(connection: Sqlite.Database): { release(): void } {
+  held.add(connection)
+  return {
+    release: () => {
+      held.delete(connection)
+      connection.close()
+    },
+  }
 }
