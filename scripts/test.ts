@@ -23,12 +23,16 @@ function say(text: string): void {
   process.stdout.write(`${text}\n`)
 }
 
-/** Runs a tool by the pinned Node within a time limit; its output is ours. Resolves to its exit code. */
+/**
+ * Runs a tool by the pinned Node within a time limit; its output is ours. Resolves to its exit code. The tool leads a
+ * process group of its own, so that whatever a failed test leaves running ends with it.
+ */
 function runTool(tool: string, args: readonly string[], timeoutMs: number): Promise<number> {
   return new Promise((resolve) => {
     const child = spawn(process.execPath, [join(root, tool), ...args], {
       cwd: root,
       stdio: ['ignore', 'inherit', 'inherit'],
+      detached: true,
     })
     running = child
     const late = setTimeout(() => {
@@ -40,9 +44,18 @@ function runTool(tool: string, args: readonly string[], timeoutMs: number): Prom
     child.on('exit', (code) => {
       clearTimeout(late)
       running = undefined
+      endGroup(child.pid)
       resolve(code ?? 1)
     })
   })
+}
+
+function endGroup(leader: number | undefined): void {
+  try {
+    if (leader !== undefined) process.kill(-leader, 'SIGKILL')
+  } catch {
+    // Nothing was left: the usual case.
+  }
 }
 
 async function check(name: string, tool: string, args: readonly string[]): Promise<void> {

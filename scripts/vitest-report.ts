@@ -53,7 +53,7 @@ export function tally(report: VitestReport | undefined, exitCode: number): Tally
  */
 export function judgeLeftOut(leftOut: readonly string[], hasSharedData: boolean): { line?: string; failed: number } {
   const count = leftOut.length
-  if (!hasSharedData) return { line: `shared data not found: ${count} tests on outside inputs left out`, failed: 0 }
   if (count === 0) return { failed: 0 }
+  if (!hasSharedData) return { line: `shared data not found: ${count} tests on outside inputs left out`, failed: 0 }
   return { line: `${count} tests were left out although nothing may be:\n  ${leftOut.join('\n  ')}`, failed: count }
 }

@@ -5,7 +5,7 @@ import { readStart } from './file-start.ts'
 
 /**
  * SQLCipher format 4: AES-256-CBC with HMAC-SHA512 per page. Chosen over the library's default (ChaCha20-Poly1305) because
- * outside tools of that name open the file, and a hospital's cryptography policy lists AES and HMAC. AEGIS would be faster,
+ * the format is published and other tools read it, and a hospital's cryptography policy lists AES and HMAC. AEGIS would be faster,
  * but is not yet a published standard.
  */
 const CIPHER = 'sqlcipher'

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { errorCode } from '../../../device/platform/errors.ts'
@@ -6,12 +7,13 @@ import { decisionEvidence, openSite, verifySite } from './ledger-fixture.ts'
 import { readSiteFile } from './site-file.ts'
 
 /**
- * A process on a very small disk: commits until the disk is full, tries on, gets room, and goes on. Says in one line of
+ * A process on a very small disk, or under a limit on file sizes (second argument `limited`): commits until the disk is full, tries on, gets room, and goes on. Says in one line of
  * JSON what happened. Everything is checked in here, because the disk is gone when the process ends.
  */
 const site = await readSiteFile(process.argv[2] ?? '')
+const isLimited = process.argv[3] === 'limited'
 const ballast = join(dirname(site.path), 'ballast')
-writeFileSync(ballast, Buffer.alloc(32_000_000, 1))
+if (!isLimited) writeFileSync(ballast, Buffer.alloc(32_000_000, 1))
 let { ledger } = await openSite(site)
 const acknowledged: string[] = []
 const codes: string[] = []
@@ -33,7 +35,8 @@ const whileFull = [...codes]
 const openedWhileFull = openCode()
 const verifiedWhileFull = (await verifySite(site)).findings.length
 
-rmSync(ballast)
+if (isLimited) spawnSync('prlimit', ['--pid', String(process.pid), '--fsize=unlimited'])
+else rmSync(ballast)
 codes.length = 0
 for (let count = 0; count < 5; count += 1) await commit(`after-${count}`, 2000)
 const readable = acknowledged.every((id) => ledger.store.readBody(id) !== undefined)
