@@ -102,8 +102,10 @@ describe('a process behind bubblewrap', () => {
     expect(found.unix).toBe('ENOENT')
     expect(Object.values(found.read).filter((code) => code === 'ok')).toEqual([])
     const written = Object.keys(found.write).filter((path) => found.write[path] === 'ok')
-    expect(written).toEqual(['/tmp/wardstone-probe'])
-    expect(existsSync('/tmp/wardstone-probe')).toBe(false)
+    // A checkout under /tmp has its folders rebuilt inside the private one.
+    expect(written.filter((path) => !path.startsWith('/tmp/'))).toEqual([])
+    expect(written).toContain('/tmp/wardstone-probe')
+    expect(written.filter((path) => existsSync(path))).toEqual([])
     expect(found.signal).toBe('ESRCH')
     // The reaper of its namespace and itself.
     expect(found.processes).toHaveLength(2)

@@ -47,22 +47,25 @@ async function watchLibrary(): Promise<void> {
     '/proc',
     '--dev',
     '/dev',
+    // Not /tmp: the checkout itself may lie there.
     '--tmpfs',
-    '/tmp',
+    '/run',
   ]
   const command = traced(
-    { file: '/usr/bin/bwrap', args: [...wrap, process.execPath, entry], env: { HOME: '/tmp' } },
+    { file: '/usr/bin/bwrap', args: [...wrap, process.execPath, entry], env: { HOME: '/run' } },
     output,
   )
-  const child = spawn(command.file, command.args, { env: { ...command.env }, stdio: ['ignore', 'pipe', 'inherit'] })
-  await once(child.stdout, 'data')
+  const child = spawn(command.file, command.args, { env: { ...command.env }, stdio: ['ignore', 'pipe', 'ignore'] })
+  const ended = once(child, 'exit').then(() => expect.fail('the library did not start'))
+  await Promise.race([once(child.stdout, 'data'), ended])
+  ended.catch(() => {})
   await sleep(WATCH_MS)
   process.kill(innermost(child.pid ?? 0), 'SIGKILL')
   await once(child, 'exit')
   found.library = callsOf(output)
 }
 
-beforeAll(() => Promise.all([watchWorker('bubblewrap'), watchWorker('plain'), watchLibrary()]))
+beforeAll(() => Promise.all([watchWorker('bubblewrap'), watchWorker('plain'), watchLibrary()]), 180_000)
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 test('the library as it comes writes files and looks for its collector: the watch sees both', () => {

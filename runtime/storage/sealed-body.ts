@@ -38,8 +38,9 @@ const AAD_LABEL = 'wardstone/v1/body'
  * @throws PlatformError json_malformed for content that I-JSON cannot carry
  */
 export function sealBody(body: Body, key: Uint8Array, randomness: Randomness): { row: SealedBody; commitment: string } {
-  const plaintext = Buffer.concat([randomness.bytes(SALT_BYTES), canonicalBytes(body)])
-  const nonce = randomness.bytes(NONCE_BYTES)
+  const drawn = randomness.bytes(SALT_BYTES + NONCE_BYTES)
+  const plaintext = Buffer.concat([drawn.subarray(0, SALT_BYTES), canonicalBytes(body)])
+  const nonce = drawn.subarray(SALT_BYTES)
   const sealed = aesGcmSeal(key, nonce, plaintext, associatedData(body))
   const row = { id: body.id, subject: body.subject, about: body.about ?? null, nonce, sealed }
   return { row, commitment: commitmentOf(plaintext) }
