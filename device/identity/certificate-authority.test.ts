@@ -6,15 +6,10 @@ import { CryptoError } from '../crypto/errors.ts'
 import { createCryptoProvider } from '../crypto/provider.ts'
 import { OpensslFolder } from '../testkit/openssl.ts'
 import { watchProvider } from '../testkit/watched-provider.ts'
-import {
-  type Authority,
-  type CertificateOptions,
-  createAuthority,
-  createCertificateRequest,
-  describeCertificate,
-  generateIdentityKey,
-  issueCertificate,
-} from './certificates.ts'
+import { describeCertificate } from './certificate.ts'
+import { type Authority, type CertificateOptions, createAuthority, issueCertificate } from './certificate-authority.ts'
+import { createCertificateRequest } from './certificate-request.ts'
+import { generateIdentityKey } from './identity-key.ts'
 
 const provider = createCryptoProvider()
 const nowMs = Date.UTC(2026, 5, 1, 12)

@@ -2,14 +2,9 @@ import { once } from 'node:events'
 import { connect, createServer, type Server, type TLSSocket } from 'node:tls'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createCryptoProvider } from '../crypto/provider.ts'
-import {
-  type Authority,
-  type CertificateOptions,
-  createAuthority,
-  createCertificateRequest,
-  generateIdentityKey,
-  issueCertificate,
-} from './certificates.ts'
+import { type Authority, type CertificateOptions, createAuthority, issueCertificate } from './certificate-authority.ts'
+import { createCertificateRequest } from './certificate-request.ts'
+import { generateIdentityKey } from './identity-key.ts'
 
 const provider = createCryptoProvider()
 const nowMs = Date.now()

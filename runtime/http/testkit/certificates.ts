@@ -1,12 +1,8 @@
 import { createPrivateKey, createPublicKey, type webcrypto } from 'node:crypto'
 import { createCryptoProvider } from '../../../device/crypto/provider.ts'
-import {
-  type Authority,
-  createAuthority,
-  createCertificateRequest,
-  generateIdentityKey,
-  issueCertificate,
-} from '../../../device/identity/certificates.ts'
+import { type Authority, createAuthority, issueCertificate } from '../../../device/identity/certificate-authority.ts'
+import { createCertificateRequest } from '../../../device/identity/certificate-request.ts'
+import { generateIdentityKey } from '../../../device/identity/identity-key.ts'
 import {
   BasicConstraintsExtension,
   ExtendedKeyUsageExtension,
