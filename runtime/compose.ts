@@ -17,6 +17,7 @@ import { createDecisionService } from './decisions/service.ts'
 import type { Slot } from './decisions/types.ts'
 import { RuntimeError } from './errors.ts'
 import { createApiServer } from './http/server.ts'
+import type { ModelWorker } from './inference/types.ts'
 import { RELEASE } from './release.ts'
 import { openDatabase } from './storage/database.ts'
 import { acquireInstanceLock } from './storage/instance-lock.ts'
@@ -29,6 +30,8 @@ export interface RuntimeParts {
 
 export interface Runtime {
   readonly url: string
+  /** Resolves when every slot has its model or its fault; until then a slot answers `model_loading`. */
+  readonly loaded: Promise<void>
   /** Stops in the reverse of the order of starting: no new request, the last answers, the workers, the log, the lock. */
   stop(): Promise<void>
 }
@@ -46,9 +49,10 @@ export async function startRuntime(config: RuntimeConfig, base: string, parts: R
     const files = new SiteFiles(base)
     const provider = createCryptoProvider()
     const ledger = await startLedger(config, files, provider, parts, started)
-    const slots = await startModels(config, files, provider, ledger, parts, started)
+    const models = await startModels(config, files, provider, ledger, parts)
+    started.defer(() => models.stop())
     const decisions = createDecisionService({
-      slots,
+      slots: models.slots,
       ledger,
       subjects: ledger.subjects,
       store: ledger.store,
@@ -66,7 +70,7 @@ export async function startRuntime(config: RuntimeConfig, base: string, parts: R
     const server = createApiServer({ tls, decisions, ledger, clock: parts.clock, log: parts.log })
     started.defer(() => server.close())
     const url = await listen(server, config.listen)
-    return { url, stop: () => started.disposeAsync() }
+    return { url, loaded: models.loaded, stop: () => started.disposeAsync() }
   } catch (error) {
     await started.disposeAsync()
     throw error
@@ -93,6 +97,13 @@ async function startLedger(
   return ledger
 }
 
+/** The models of the store, loading behind the running service. */
+interface LoadingModels {
+  readonly slots: ReadonlyMap<string, Slot>
+  readonly loaded: Promise<void>
+  stop(): Promise<void>
+}
+
 /** Loads are one after another: while a session is made, a model takes several times its size. */
 async function startModels(
   config: RuntimeConfig,
@@ -100,29 +111,47 @@ async function startModels(
   provider: CryptoProvider,
   ledger: LedgerHandle,
   parts: RuntimeParts,
-  started: AsyncDisposableStack,
-): Promise<ReadonlyMap<string, Slot>> {
+): Promise<LoadingModels> {
+  const trust = await packageTrust(config, files, provider, ledger, parts.clock)
+  const workers = new Set<ModelWorker>()
+  const { clock, log } = parts
+  const started = (worker: ModelWorker) => void workers.add(worker)
+  const loader: SlotLoader = { trust, ledger, settings: config.inference, clock, log, started }
+  const store = listStore(files.path(config.store))
+  const slots = new Map<string, Slot>(store.map(([name]) => [name, { state: 'loading' }]))
+  let isStopping = false
+  const load = async () => {
+    for (const [name, paths] of store) if (!isStopping) slots.set(name, await loadSlot(name, paths, loader))
+  }
+  const loaded = load()
+  const stop = async () => {
+    isStopping = true
+    await Promise.all([...workers].map((worker) => worker.stop()))
+    await loaded
+  }
+  return { slots, loaded, stop }
+}
+
+async function packageTrust(
+  config: RuntimeConfig,
+  files: SiteFiles,
+  provider: CryptoProvider,
+  ledger: LedgerHandle,
+  clock: Clock,
+): Promise<() => PackageTrust> {
   const vendor = await loadVerifier(provider, files.text(config.trust.vendor))
   const fleet = await loadVerifier(provider, files.text(config.trust.fleet))
   const recipient = await loadHpkeRecipient(provider, files.text(config.trust.packageKey))
-  const trust = (): PackageTrust => ({
+  return () => ({
     vendor,
     fleet,
     recipient,
     deviceId: config.deviceId,
     runtimeVersion: RELEASE,
-    nowMs: parts.clock.nowMs(),
+    nowMs: clock.nowMs(),
     floor: (modelId) => ledger.store.floor(modelId),
     wasActivated: (packageHash) => ledger.store.wasActivated(packageHash),
   })
-  const loader: SlotLoader = { trust, ledger, settings: config.inference, clock: parts.clock, log: parts.log }
-  const slots = new Map<string, Slot>()
-  for (const [name, paths] of listStore(files.path(config.store))) {
-    const slot = await loadSlot(name, paths, loader)
-    slots.set(name, slot)
-    if (slot.state === 'active') started.defer(() => slot.model.worker.stop())
-  }
-  return slots
 }
 
 const SLOT_NAME = /^[a-z][a-z0-9-]{0,63}$/

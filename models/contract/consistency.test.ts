@@ -92,6 +92,37 @@ describe('each fault is named', () => {
     ],
     ['preprocessing.9.tensor', edited(hourlyContract, ({ preprocessing }) => preprocessing!.push(preprocessing![8]!))],
     ['preprocessing', edited(hourlyContract, ({ preprocessing }) => preprocessing!.splice(8, 1))],
+    // Columns that double with every step: refused before a patient's matrices are made, or the shapes themselves.
+    [
+      'preprocessing.19.columns',
+      edited(hourlyContract, ({ preprocessing }) => {
+        const doubling = Array.from({ length: 40 }, (_, index) => ({
+          op: 'concatenate' as const,
+          version: 1 as const,
+          from: index === 0 ? ['filled', 'filled'] : [`d${index - 1}`, `d${index - 1}`],
+          to: `d${index}`,
+        }))
+        preprocessing!.push(...doubling)
+      }),
+    ],
+    [
+      'preprocessing.71.cells',
+      edited(hourlyContract, ({ preprocessing }) => {
+        const wide = Array.from({ length: 10 }, (_, index) => ({
+          op: 'concatenate' as const,
+          version: 1 as const,
+          from: index === 0 ? ['filled', 'filled'] : [`d${index - 1}`, `d${index - 1}`],
+          to: `d${index}`,
+        }))
+        const masks = Array.from({ length: 60 }, (_, index) => ({
+          op: 'mask' as const,
+          version: 1 as const,
+          from: 'd9',
+          to: `m${index}`,
+        }))
+        preprocessing!.push(...wide, ...masks)
+      }),
+    ],
     // The scale's default does not stand in for a stale one set aside.
     ['preprocessing.1.missing', withInput(spotContract, 'spo2-scale', { onStale: 'treat-as-missing' })],
     ['preprocessing.1.missing', withInput(spotContract, 'temperature', { onMissing: 'allow' })],

@@ -1,9 +1,13 @@
 import { ContractError } from './errors.ts'
-import type { Contract, InputSpec, OutputSpec, PreprocessingOp } from './schema.ts'
+import { type Contract, type InputSpec, MAX_COLUMNS, type OutputSpec, type PreprocessingOp } from './schema.ts'
 import { type MatrixShape, type Sources, transformShape } from './transforms.ts'
 import { isKnownUnit } from './units.ts'
 
 const MAX_SHAPLEY_GROUPS = 12
+/** Cells of all matrices of a contract together: 8 MB of numbers for one decision. */
+const MAX_CELLS = 1_000_000
+/** Cells of the batch that exact Shapley values send through the model: 16 MB. */
+const MAX_COALITION_CELLS = 4_000_000
 
 /**
  * Checks a contract against itself, before any patient: names are unique and resolve, every step's columns fit, no
@@ -56,6 +60,7 @@ function hasCode(input: InputSpec, code: string): boolean {
 function verifyPreprocessing({ inputs, preprocessing }: Contract): ReadonlyMap<string, MatrixShape> {
   const matrices = new Map<string, MatrixShape>()
   const tensors = new Map<string, MatrixShape>()
+  let cells = 0
   preprocessing.forEach((step, index) => {
     const path = `preprocessing.${index}`
     if (step.op === 'tensor') {
@@ -65,7 +70,11 @@ function verifyPreprocessing({ inputs, preprocessing }: Contract): ReadonlyMap<s
       tensors.set(step.tensor, shape)
     } else {
       ensure(!matrices.has(step.to), `${path}.to`)
-      matrices.set(step.to, stepShape(step, matrices, inputs, path))
+      const shape = stepShape(step, matrices, inputs, path)
+      ensure(shape.mayBeMissing.length <= MAX_COLUMNS, `${path}.columns`)
+      cells += shape.rows * shape.mayBeMissing.length
+      ensure(cells <= MAX_CELLS, `${path}.cells`)
+      matrices.set(step.to, shape)
     }
   })
   ensure(tensors.size > 0, 'preprocessing')
@@ -163,6 +172,7 @@ function verifyExplanation(contract: Contract, tensors: ReadonlyMap<string, Matr
   if (shape === undefined || tensors.size !== 1 || shape.rows !== 1) fault('explanation.tensor')
   ensure(explanation.baseline.length === shape.mayBeMissing.length, 'explanation.baseline')
   ensure(explanation.groups.length <= MAX_SHAPLEY_GROUPS, 'explanation.groups')
+  ensure(explanation.baseline.length << explanation.groups.length <= MAX_COALITION_CELLS, 'explanation.groups.cells')
   ensure(areDistinct(explanation.groups.map(({ name }) => name)), 'explanation.groups.name')
   const columns = explanation.groups.flatMap((group) => group.columns).toSorted((a, b) => a - b)
   const partition = columns.length === explanation.baseline.length && columns.every((column, index) => column === index)

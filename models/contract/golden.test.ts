@@ -72,7 +72,17 @@ describe('the vectors and the contract', () => {
 
   it('fit', () => {
     expect(aboutOf(() => verifyGoldenVectors(vectors, spotContract))).toBe('accepted')
-    expect(aboutOf(withVector({ inputs: gcs, expect: { refused: 'input_unknown' } }))).toBe('accepted')
+    const unknown = { ...scored, name: 'unknown', inputs: gcs, expect: { refused: 'input_unknown' } }
+    expect(aboutOf(() => verifyGoldenVectors({ version: 1, vectors: [scored, unknown] }, spotContract))).toBe(
+      'accepted',
+    )
+  })
+
+  it('must run the model at least once and say what the judged output is', () => {
+    const none = 'golden-vectors: none runs the model'
+    expect(aboutOf(withVector({ expect: { refused: 'input_missing' } }))).toBe(none)
+    expect(aboutOf(withVector({ expect: { outputs: { band: [0] }, alert: false } }))).toBe(none)
+    expect(aboutOf(withVector({ expect: { outputs: {}, alert: false } }))).toBe(none)
   })
 
   it.each<[string, Partial<GoldenVector>]>([

@@ -45,6 +45,13 @@ export function verifyGoldenVectors(vectors: GoldenVectors, contract: Contract):
         : knowsInputs && Object.entries(expect.outputs).every(([output, values]) => hasOutput(contract, output, values))
     if (!fits) fault(`golden-vectors: ${name}`)
   }
+  if (!vectors.vectors.some((vector) => isTelling(vector, contract))) fault('golden-vectors: none runs the model')
+}
+
+/** A vector that is scored and says what the judged output must be; refusals alone would never run the model. */
+function isTelling({ expect }: GoldenVector, { threshold }: Contract): boolean {
+  if (!('outputs' in expect)) return false
+  return threshold === null ? Object.keys(expect.outputs).length > 0 : Object.hasOwn(expect.outputs, threshold.output)
 }
 
 function hasOutput(contract: Contract, name: string, values: readonly number[]): boolean {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { ContractError } from './errors.ts'
-import { calibrateProbability, postprocess } from './postprocess.ts'
+import { calibrateProbability, outputRows, postprocess } from './postprocess.ts'
 import type { Tensor, Tensors } from './tensor.ts'
 import { changed, hourlyContract, spotContract } from './testkit/contracts.ts'
 
@@ -135,5 +135,30 @@ describe('probability', () => {
         expect(low! >= 0 && high! <= 1).toBe(true)
       }),
     )
+  })
+})
+
+describe('one number per row of a batch', () => {
+  const batch = (...data: number[]): Tensors => ({
+    aggregate: { dtype: 'float32', dims: [data.length, 1], data: new Float32Array(data) },
+  })
+
+  it('is read in order, not rounded', () => {
+    expect(outputRows(batch(1, 2.5, 20), spotContract, 'aggregate', 3)).toEqual([1, 2.5, 20])
+  })
+
+  it.each<[string, Tensors]>([
+    ['a row too few', batch(1, 2)],
+    ['a row too many', batch(1, 2, 3, 4)],
+    ['a row that is not a number', batch(1, Number.NaN, 3)],
+    ['a row out of range', batch(1, 2, 21)],
+    ['no such tensor', {}],
+  ])('%s: refused', (_what, raw) => {
+    expect(() => outputRows(raw, spotContract, 'aggregate', 3)).toThrow(ContractError)
+  })
+
+  it('is there only for outputs that are one number', () => {
+    expect(() => outputRows(batch(1), spotContract, 'points', 1)).toThrow(ContractError)
+    expect(() => outputRows(batch(1), spotContract, 'nobody', 1)).toThrow(ContractError)
   })
 })

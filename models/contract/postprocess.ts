@@ -39,6 +39,21 @@ export function postprocess(raw: Tensors, contract: Contract): Assessment {
 }
 
 /**
+ * One number per row of a batch, for the output that an explanation speaks of, held to the same range as the decision's
+ * own and calibrated like it.
+ * @throws ContractError contract_output_invalid when a row is missing, not finite or out of range
+ */
+export function outputRows(raw: Tensors, contract: Contract, name: string, rows: number): number[] {
+  const spec = contract.outputs.find((output) => output.name === name)
+  if (spec?.role !== 'score' && spec?.role !== 'probability')
+    throw new ContractError('contract_output_invalid', { about: name })
+  const numbers = readNumbers(spec, raw, rows)
+  return numbers.map((value) =>
+    spec.role === 'score' ? inRange(spec, value) : probability(spec, value, contract.calibration),
+  )
+}
+
+/**
  * Platt scaling (Platt 1999) of a raw probability, first limited to 0 … 1. 0 and 1 stay what they are, as the limits of
  * the formula.
  */
@@ -65,10 +80,13 @@ function assess(spec: OutputSpec, raw: Tensors, calibration: Calibration): Asses
   }
 }
 
-/** Whatever the tensor's shape and type: as many finite numbers as the role has, no more. */
 function readTensor(spec: OutputSpec, raw: Tensors): readonly number[] {
+  return readNumbers(spec, raw, spec.role === 'contributions' ? spec.of.length : 1)
+}
+
+/** Whatever the tensor's shape and type: exactly so many finite numbers, no more. */
+function readNumbers(spec: OutputSpec, raw: Tensors, count: number): readonly number[] {
   const tensor = Object.hasOwn(raw, spec.tensor) ? raw[spec.tensor] : undefined
-  const count = spec.role === 'contributions' ? spec.of.length : 1
   if (tensor === undefined || tensor.data.length !== count || elementCount(tensor) !== count) invalid(spec)
   const numbers = tensorNumbers(tensor)
   const exact = tensor.dtype === 'int64' ? Number.isSafeInteger : Number.isFinite
@@ -80,12 +98,16 @@ function elementCount(tensor: Tensor): number {
   return tensor.dims.reduce((product, size) => product * size, 1)
 }
 
-/** The range's ends count as the model can say them: as float32. */
 function score(spec: Extract<OutputSpec, { role: 'score' }>, value: number): number {
+  return roundHalfAway(inRange(spec, value), spec.decimals)
+}
+
+/** The range's ends count as the model can say them: as float32. */
+function inRange(spec: Extract<OutputSpec, { role: 'score' }>, value: number): number {
   const low = Math.min(spec.range.low, Math.fround(spec.range.low))
   const high = Math.max(spec.range.high, Math.fround(spec.range.high))
   if (value < low || value > high) invalid(spec)
-  return roundHalfAway(value, spec.decimals)
+  return value
 }
 
 function probability(spec: OutputSpec, value: number, calibration: Calibration): number {

@@ -1,8 +1,20 @@
 import { z } from 'zod'
 
 /** The part of the manifest that says what a model takes, how it is fed, what it says and how that is explained. */
+/** A matrix has at most so many columns; consistency.ts limits the cells of all of them together. */
+export const MAX_COLUMNS = 4096
+
 const name = z.string().regex(/^[a-z][a-z0-9-]{0,63}$/)
-const text = z.string().min(1).max(2000)
+/** Shown to people as it is: no control, formatting or line-separating character may steer a terminal or a page. */
+const text = z
+  .string()
+  .min(1)
+  .max(2000)
+  .regex(/^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+$/u)
+/** Ten years: beyond it a time would leave the range of dates. */
+const minutes = z.int().positive().max(5_256_000)
+/** One entry per column. */
+const perColumn = <Item extends z.ZodType>(item: Item) => z.array(item).max(MAX_COLUMNS)
 const finite = z.number().finite()
 
 const terminologyCode = z.strictObject({
@@ -21,7 +33,7 @@ const inputBase = {
   /** `refuse`: essential, no decision without it. `allow`: the model was trained with it missing. */
   onMissing: z.enum(['refuse', 'allow']),
   /** An observation older than this, in minutes before the decision, is stale. */
-  maxAgeMinutes: z.int().positive(),
+  maxAgeMinutes: minutes,
   onStale: guardAction,
 }
 
@@ -84,7 +96,7 @@ export const preprocessingOp = z.discriminatedUnion('op', [
   z.strictObject({
     op: z.literal('observe'),
     version: z.literal(1),
-    inputs: z.array(name).min(1),
+    inputs: z.array(name).min(1).max(256),
     hours: z.int().min(1).max(336),
     to: name,
   }),
@@ -95,15 +107,15 @@ export const preprocessingOp = z.discriminatedUnion('op', [
   /** 1 where measured, 0 where missing. */
   z.strictObject({ op: z.literal('mask'), version: z.literal(1), from: name, to: name }),
   /** A missing cell takes its column's constant. */
-  z.strictObject({ op: z.literal('fill'), version: z.literal(1), from: name, to: name, values: z.array(finite) }),
+  z.strictObject({ op: z.literal('fill'), version: z.literal(1), from: name, to: name, values: perColumn(finite) }),
   /** (x − mean) / sd per column. */
   z.strictObject({
     op: z.literal('standardize'),
     version: z.literal(1),
     from: name,
     to: name,
-    mean: z.array(finite),
-    sd: z.array(finite.positive()),
+    mean: perColumn(finite),
+    sd: perColumn(finite.positive()),
   }),
   /** Limits each column to low … high. */
   z.strictObject({
@@ -111,11 +123,11 @@ export const preprocessingOp = z.discriminatedUnion('op', [
     version: z.literal(1),
     from: name,
     to: name,
-    low: z.array(finite),
-    high: z.array(finite),
+    low: perColumn(finite),
+    high: perColumn(finite),
   }),
   /** Puts matrices of equal row count side by side. */
-  z.strictObject({ op: z.literal('concatenate'), version: z.literal(1), from: z.array(name).min(1), to: name }),
+  z.strictObject({ op: z.literal('concatenate'), version: z.literal(1), from: z.array(name).min(1).max(64), to: name }),
   /** A float32 tensor of shape [rows, columns] for the model's input `tensor`. A missing value left here is a fault of the package. */
   z.strictObject({ op: z.literal('tensor'), version: z.literal(1), from: name, tensor: z.string().min(1).max(64) }),
 ])
@@ -142,7 +154,7 @@ export const outputSpec = z.discriminatedUnion('role', [
       .max(256),
   }),
   /** One value per named input or group: what each contributed. */
-  z.strictObject({ ...outputBase, role: z.literal('contributions'), of: z.array(name).min(1) }),
+  z.strictObject({ ...outputBase, role: z.literal('contributions'), of: z.array(name).min(1).max(256) }),
 ])
 
 export const calibrationSchema = z.discriminatedUnion('method', [
@@ -163,10 +175,10 @@ export const explanationSchema = z.discriminatedUnion('method', [
     output: name,
     tensor: z.string().min(1).max(64),
     groups: z
-      .array(z.strictObject({ name, display: text, columns: z.array(z.int().min(0)).min(1) }))
+      .array(z.strictObject({ name, display: text, columns: perColumn(z.int().min(0)).min(1) }))
       .min(1)
       .max(12),
-    baseline: z.array(finite).min(1),
+    baseline: perColumn(finite).min(1),
     budgetMs: z.int().positive(),
   }),
   z.strictObject({ method: z.literal('none'), reason: text }),
@@ -181,7 +193,7 @@ export const contractSchema = z.strictObject({
   threshold: thresholdSchema.nullable(),
   explanation: explanationSchema,
   /** How long a result holds, in minutes after the decision. */
-  validityMinutes: z.int().positive(),
+  validityMinutes: minutes,
   /** The time a decision may take before it is refused, in milliseconds. */
   deadlineMs: z.int().min(10).max(600_000),
 })
@@ -209,7 +221,8 @@ export const goldenVectorsSchema = z.strictObject({
         ]),
       }),
     )
-    .min(1),
+    .min(1)
+    .max(10_000),
 })
 
 export type Contract = z.infer<typeof contractSchema>

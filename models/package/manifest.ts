@@ -9,7 +9,7 @@ export const MAX_MANIFEST_BYTES = 4 * 1024 * 1024
 
 const hash = z.string().regex(/^[0-9a-f]{64}$/)
 const text = z.string().min(1).max(8000)
-const semver = z.string().regex(/^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]{1,64})?$/)
+const semver = z.string().regex(/^(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})(-[0-9A-Za-z.-]{1,64})?$/)
 
 const fileSchema = z.strictObject({
   role: z.enum(['model', 'golden-vectors', 'card', 'sbom', 'licence']),

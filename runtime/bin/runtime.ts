@@ -11,7 +11,7 @@ import { type RuntimeConfig, runtimeConfigSchema } from '../config.ts'
 const HELP = `Usage: runtime --config FILE [--port N] [--stop-with-parent]
 
 Starts the decision service described by FILE and serves until SIGTERM or SIGINT.
-Standard output says "ready URL" once requests are answered; the log goes to standard error, one JSON object a line.
+Standard output says "ready URL" once every model is loaded or refused; the log goes to standard error, one JSON object a line.
 
   --config FILE        the configuration (JSON)
   --port N             listen on this port instead of the configured one
@@ -47,8 +47,8 @@ async function main(): Promise<number> {
     randomness: systemRandomness,
     log,
   })
-  process.stdout.write(`ready ${runtime.url}\n`)
-  await stopAsked
+  const loaded = runtime.loaded.then(() => void process.stdout.write(`ready ${runtime.url}\n`))
+  await Promise.race([stopAsked, loaded.then(() => stopAsked)])
   log.info('stopping')
   await runtime.stop()
   return 0

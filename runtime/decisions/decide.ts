@@ -11,8 +11,8 @@ import type { Ledger } from '../audit/types.ts'
 import { InferenceError } from '../inference/errors.ts'
 import { decisionEvidence } from './evidence.ts'
 import { explain } from './explain.ts'
-import { requireModel } from './model-slots.ts'
 import { advisoryFor, narrateRefusal, narrateResult } from './narrate.ts'
+import { requireModel } from './slots.ts'
 import { Stopwatch } from './stopwatch.ts'
 import type { ActiveModel, Decision, DecisionAnswer, DecisionRequest, Explanation, Slots } from './types.ts'
 
@@ -27,7 +27,7 @@ export interface DecisionRoom {
 }
 
 /** What one request led to, before it is recorded. */
-type Course =
+export type Course =
   | {
       readonly outcome: 'scored'
       readonly guarded: GuardedInputs
@@ -53,8 +53,10 @@ export async function decide(request: DecisionRequest, caller: Principal, room: 
   const model = requireModel(room.slots, request.model)
   const decidedAtMs = room.clock.nowMs()
   const course = await follow(request, model, decidedAtMs, watch)
-  const decision = describe(request, model, decidedAtMs, course, watch, room)
+  const identity = { decisionId: room.newId(), subjectPseudonym: room.subjects.open(request.subject).pseudonym }
+  const decision = describe(course, model, decidedAtMs, { ...identity, timings: watch.laps() })
   const audit = await room.ledger.commit(decisionEvidence(decision, request, caller, course.guarded, decidedAtMs))
+  warnOverBudget(decision, model, room.log)
   room.log.info('decision', {
     decisionId: decision.decisionId,
     model: model.slot,
@@ -64,7 +66,13 @@ export async function decide(request: DecisionRequest, caller: Principal, room: 
   return { decision, audit }
 }
 
-async function follow(request: DecisionRequest, model: ActiveModel, nowMs: number, watch: Stopwatch): Promise<Course> {
+/** The path from what was sent to what came out; nothing is recorded yet. */
+export async function follow(
+  request: DecisionRequest,
+  model: ActiveModel,
+  nowMs: number,
+  watch: Stopwatch,
+): Promise<Course> {
   const { contract } = model.manifest
   const deadlineMs = watch.startedMs + contract.deadlineMs
   const run = (tensors: Tensors) => model.worker.run(tensors, deadlineMs)
@@ -87,30 +95,23 @@ async function follow(request: DecisionRequest, model: ActiveModel, nowMs: numbe
   }
 }
 
-function describe(
-  request: DecisionRequest,
+/** Puts a course in the words that every protocol translates from. */
+export function describe(
+  course: Course,
   model: ActiveModel,
   decidedAtMs: number,
-  course: Course,
-  watch: Stopwatch,
-  room: DecisionRoom,
+  own: Pick<Decision, 'decisionId' | 'subjectPseudonym' | 'timings'>,
 ): Decision {
-  const { manifest } = model
+  const { manifest, packageHash } = model
+  const { modelId, version, clinicalStatus } = manifest
   const flags = course.guarded?.flags ?? []
   const common = {
-    decisionId: room.newId(),
-    subjectPseudonym: room.subjects.open(request.subject).pseudonym,
-    model: {
-      id: manifest.modelId,
-      version: manifest.version,
-      packageHash: model.packageHash,
-      clinicalStatus: manifest.clinicalStatus,
-    },
+    ...own,
+    model: { id: modelId, version, packageHash, clinicalStatus },
     decidedAt: new Date(decidedAtMs).toISOString(),
     flags,
     provider: model.worker.status().provider ?? null,
-    timings: watch.laps(),
-    advisory: advisoryFor(manifest.clinicalStatus),
+    advisory: advisoryFor(clinicalStatus),
   }
   if (course.outcome === 'refused') {
     const { code, about, message } = course.refusal
@@ -133,5 +134,19 @@ function describe(
     explanation,
     narrative: narrateResult(manifest, assessment, explanation, flags),
     validUntil: new Date(decidedAtMs + manifest.contract.validityMinutes * 60_000).toISOString(),
+  }
+}
+
+/** Exact explanations are in the path only within the package's budget; a box too slow for it must show. */
+function warnOverBudget({ decisionId, timings }: Decision, { slot, manifest }: ActiveModel, log: Log): void {
+  const spec = manifest.contract.explanation
+  const tookMs = (timings.explainUs ?? 0) / 1000
+  if (spec.method === 'exact-shapley' && tookMs > spec.budgetMs) {
+    log.warn('explanation-over-budget', {
+      decisionId,
+      model: slot,
+      tookMs: Math.round(tookMs),
+      budgetMs: spec.budgetMs,
+    })
   }
 }

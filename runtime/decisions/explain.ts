@@ -1,9 +1,11 @@
-import type { Assessment } from '../../models/contract/postprocess.ts'
-import { calibrateProbability } from '../../models/contract/postprocess.ts'
+import { type Assessment, outputRows } from '../../models/contract/postprocess.ts'
 import type { Contract, ExplanationSpec } from '../../models/contract/schema.ts'
-import { type Tensor, type Tensors, tensorNumbers } from '../../models/contract/tensor.ts'
+import type { Tensor, Tensors } from '../../models/contract/tensor.ts'
 import { coalitionRows, playingGroups, shapleyValues } from './shapley.ts'
 import type { Contribution, Explanation } from './types.ts'
+
+const RESIDUAL_SLACK = 1e-4
+const NOT_ADDING_UP = 'The contributions do not add up to the result.'
 
 type RunModel = (inputs: Tensors) => Promise<Tensors>
 
@@ -19,9 +21,16 @@ export async function explain(
   run: RunModel,
 ): Promise<Explanation> {
   const spec = contract.explanation
-  if (spec.method === 'model-output') return readContributions(assessment, contract, spec)
-  if (spec.method === 'exact-shapley') return computeShapley(assessment, tensors, contract, spec, run)
-  return { method: 'none', of: '', contributions: [], baseline: null, residual: 0, reason: spec.reason }
+  if (spec.method === 'none') return unexplained('', spec.reason)
+  const explanation =
+    spec.method === 'model-output'
+      ? readContributions(assessment, contract, spec)
+      : await computeShapley(assessment, tensors, contract, spec, run)
+  return addsUp(explanation, assessment, contract) ? explanation : unexplained(explanation.of, NOT_ADDING_UP)
+}
+
+function unexplained(of: string, reason: string): Explanation {
+  return { method: 'none', of, contributions: [], baseline: null, residual: 0, reason }
 }
 
 function readContributions(
@@ -60,7 +69,7 @@ async function computeShapley(
   const players = playingGroups(input)
   const data = coalitionRows(input, players)
   const raw = await run({ [spec.tensor]: { dtype: 'float32', dims: [1 << players.length, row.length], data } })
-  const outputs = explainedOutput(raw, contract, spec.output)
+  const outputs = outputRows(raw, contract, spec.output, 1 << players.length)
   const values = shapleyValues(outputs, players.length)
   const contributions = spec.groups.map(({ name, display }, index) => {
     const player = players.indexOf(index)
@@ -78,13 +87,15 @@ async function computeShapley(
   }
 }
 
-/** The explained output of every row, calibrated as the assessment's is, so that contributions add up to what was said. */
-function explainedOutput(raw: Tensors, contract: Contract, name: string): number[] {
-  const output = contract.outputs.find((candidate) => candidate.name === name)
-  const values = tensorNumbers(raw[output?.tensor ?? ''] as Tensor)
-  return output?.role === 'probability'
-    ? values.map((value) => calibrateProbability(value, contract.calibration))
-    : values
+/**
+ * Contributions that do not add up to what they explain would be contributions the model never made: then there is no
+ * explanation. float32 sums and a score's rounding leave a little; that much is allowed.
+ */
+function addsUp({ of, residual }: Explanation, assessment: Assessment, { outputs }: Contract): boolean {
+  const spec = outputs.find((output) => output.name === of)
+  const rounding = spec?.role === 'score' ? 0.5 * 10 ** -spec.decimals : 0
+  const total = assessment.outputs[of]?.values[0] ?? 0
+  return Math.abs(residual) <= rounding + RESIDUAL_SLACK * Math.max(1, Math.abs(total))
 }
 
 function sum(contributions: readonly Contribution[]): number {

@@ -3,14 +3,17 @@ import { errorCode } from '../../device/platform/errors.ts'
 import type { Log } from '../../device/platform/log.ts'
 import { verifyContract } from '../../models/contract/consistency.ts'
 import { parseGoldenVectors, verifyGoldenVectors } from '../../models/contract/golden.ts'
+import type { GoldenVectors } from '../../models/contract/schema.ts'
 import { PackageError } from '../../models/package/errors.ts'
 import { type OpenedPackage, openPackage, type PackagePaths, type PackageTrust } from '../../models/package/open.ts'
 import type { Ledger } from '../audit/types.ts'
 import { createModelWorker } from '../inference/model-worker.ts'
 import { selfTest } from '../inference/self-test.ts'
 import type { ModelWorker } from '../inference/types.ts'
-import { DecisionError } from './errors.ts'
-import type { ActiveModel, Slot, Slots } from './types.ts'
+import { rehearse } from './rehearsal.ts'
+import type { ActiveModel, Slot } from './types.ts'
+
+const MAX_GOLDEN_BYTES = 16 * 1024 * 1024
 
 export interface SlotSettings {
   readonly threads: number
@@ -24,14 +27,8 @@ export interface SlotLoader {
   readonly settings: SlotSettings
   readonly clock: Clock
   readonly log: Log
-}
-
-/** @throws DecisionError model_unknown | model_unavailable */
-export function requireModel(slots: Slots, name: string): ActiveModel {
-  const slot = slots.get(name)
-  if (slot === undefined) throw new DecisionError('model_unknown')
-  if (slot.state === 'unavailable') throw new DecisionError('model_unavailable', { about: slot.fault })
-  return slot.model
+  /** Called with each worker as soon as it is started, so that stopping need not wait for a load to end. */
+  started(worker: ModelWorker): void
 }
 
 /** Loads what stands in a slot; a package that is refused leaves the slot unavailable with its code, and the others alone. */
@@ -57,14 +54,17 @@ async function activate(slot: string, paths: PackagePaths, loader: SlotLoader): 
   try {
     if (manifest.modelId !== slot) throw new PackageError('package_target_missing', { about: slot })
     verifyContract(manifest.contract)
-    const golden = parseGoldenVectors(opened.readFile('golden-vectors'))
+    const golden = readGoldenVectors(opened)
     verifyGoldenVectors(golden, manifest.contract)
     worker = startWorker(opened, loader)
+    loader.started(worker)
     await worker.ready()
     await selfTest({ manifest, golden, worker }, loader.clock)
+    const model = { slot, manifest, packageHash, worker }
+    await rehearse(model, golden, loader.clock)
     if (trust.floor(manifest.modelId)?.packageHash !== packageHash) await recordActivation(slot, opened, loader.ledger)
     loader.log.info('slot-active', { slot, version: manifest.version, package: packageHash })
-    return { slot, manifest, packageHash, worker }
+    return model
   } catch (error) {
     await worker?.stop()
     throw error
@@ -72,6 +72,14 @@ async function activate(slot: string, paths: PackagePaths, loader: SlotLoader): 
     // The worker has its own copy of the key and its own descriptor.
     opened.close()
   }
+}
+
+/** @throws PackageError | ContractError; the size is bounded before anything is decrypted */
+function readGoldenVectors(opened: OpenedPackage): GoldenVectors {
+  const file = opened.manifest.files.find(({ role }) => role === 'golden-vectors')
+  if (file !== undefined && file.length > MAX_GOLDEN_BYTES)
+    throw new PackageError('package_manifest_invalid', { about: 'golden-vectors' })
+  return parseGoldenVectors(opened.readFile('golden-vectors'))
 }
 
 function startWorker(opened: OpenedPackage, { settings, clock, log }: SlotLoader): ModelWorker {

@@ -5,15 +5,15 @@ import type { Slot, Slots } from './types.ts'
 /** Each slot, what runs in it and what it wants to be told. */
 export function summariseModels(slots: Slots): ModelSummary[] {
   return [...slots].map(([slot, content]) =>
-    content.state === 'active' ? describeActive(slot, content) : describeFault(slot, content.fault),
+    content.state === 'active' ? describeActive(slot, content) : describeFault(slot, faultOf(content)),
   )
 }
 
 /** Is the box fit for use? `degraded` when something is wrong that a person should see to, `unavailable` when no model decides. */
 export function reportHealth(slots: Slots, release: string, logSize: number): HealthReport {
   const models = [...slots].map(([slot, content]) => {
-    if (content.state === 'unavailable')
-      return { slot, state: 'unavailable' as const, restarts: 0, isolation: null, provider: null }
+    if (content.state !== 'active')
+      return { slot, state: stateOf(content), restarts: 0, isolation: null, provider: null }
     const { state, restarts, isolation, provider } = content.model.worker.status()
     return { slot, state, restarts, isolation, provider: provider ?? null }
   })
@@ -28,7 +28,17 @@ export function reportHealth(slots: Slots, release: string, logSize: number): He
   }
 }
 
+/** A model that is still loading is `starting`, as its worker is. */
+function stateOf({ state }: Exclude<Slot, { state: 'active' }>): 'starting' | 'unavailable' {
+  return state === 'loading' ? 'starting' : 'unavailable'
+}
+
+function faultOf(content: Exclude<Slot, { state: 'active' }>): string {
+  return content.state === 'loading' ? 'model_loading' : content.fault
+}
+
 function faultsOf(slot: string, content: Slot): string[] {
+  if (content.state === 'loading') return [`${slot}: the model is being loaded and proven.`]
   if (content.state === 'unavailable')
     return [`${slot}: the model does not run (${content.fault}). See docs/errors.md for what to do.`]
   const { state, isolation } = content.model.worker.status()

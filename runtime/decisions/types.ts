@@ -28,6 +28,7 @@ export interface ActiveModel {
 
 /** What stands in a slot: a model that decides, or the code of what keeps it from running. */
 export type Slot =
+  | { readonly state: 'loading' }
   | { readonly state: 'active'; readonly model: ActiveModel }
   | { readonly state: 'unavailable'; readonly fault: string }
 

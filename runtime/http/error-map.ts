@@ -51,6 +51,7 @@ const statuses: Readonly<Record<ErrorCode, HttpStatus>> = {
   access_denied: 403,
   decision_unknown: 404,
   model_unknown: 404,
+  model_loading: 503,
   model_unavailable: 503,
   inference_deadline: 504,
   inference_worker_lost: 502,

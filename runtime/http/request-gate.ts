@@ -19,7 +19,7 @@ export interface Gate {
   isStopping(): boolean
 }
 
-const JSON_TYPE = /^application\/json(?:\s*;\s*charset=(?:utf-8|"utf-8"))?\s*$/i
+export const JSON_TYPE = /^application\/json(?:\s*;\s*charset=(?:utf-8|"utf-8"))?\s*$/i
 
 export function routeName(request: FastifyRequest): string {
   return routeOf(request)?.path ?? UNKNOWN_ROUTE
