@@ -62,6 +62,7 @@ export const allowedLevelImports: readonly {
 export const pureFiles: readonly string[] = [
   'device/platform/canonical-json.ts',
   'models/contract/',
+  'models/onnx/external-data.ts',
   'models/package/manifest.ts',
   'models/package/source-attributes.ts',
   'models/package/policy.ts',

@@ -16,6 +16,7 @@ export const packageErrors = {
   package_decrypt_failed: 'A file of the package does not decrypt with the granted key.',
   package_plaintext_mismatch: 'A decrypted file is not the one that the manifest describes.',
   package_file_missing: 'The package lacks a file that is needed.',
+  package_model_external: 'The model names data outside itself, which are not signed and are never read.',
   package_signature_invalid: 'A signature that the package needs is missing or not valid.',
   package_target_missing: 'The signed metadata do not name this package.',
   package_metadata_malformed: 'The signed metadata are not in the expected form.',

@@ -1,6 +1,7 @@
 import { KEY_BYTES, sha256 } from '../../device/crypto/bulk.ts'
 import type { Randomness } from '../../device/crypto/randomness.ts'
 import { canonicalBytes } from '../../device/platform/canonical-json.ts'
+import { externalData } from '../onnx/external-data.ts'
 import { ciphertextLength, sealFile } from './container.ts'
 import { PackageError } from './errors.ts'
 import { encodeHeader } from './header.ts'
@@ -36,9 +37,12 @@ export interface PackageIdentity {
 
 /**
  * Encrypts files under a content key and salt drawn for this pack alone, and writes the package, all in memory.
- * @throws PackageError package_manifest_invalid | package_layout_invalid | package_file_missing
+ * @throws PackageError package_manifest_invalid | package_layout_invalid | package_file_missing | package_model_external
  */
 export function packModel(draft: PackageDraft, randomness: Randomness): PackedPackage {
+  for (const { role, content } of draft.files) {
+    if (role === 'model' && externalData(content) === 'external data') throw new PackageError('package_model_external')
+  }
   const contentKey = randomness.bytes(KEY_BYTES)
   const salt = randomness.bytes(KEY_BYTES)
   const sealed = draft.files.map(({ content }, index) => sealFile(content, index, contentKey, salt))

@@ -22,12 +22,28 @@ export interface Identity {
  */
 export class Authenticator {
   readonly #identities = new WeakMap<TLSSocket, Identity>()
+  readonly #isRevoked: (fingerprint: string) => boolean
 
-  /** @throws AccessError access_unauthenticated */
+  /** @param isRevoked whether a certificate, by its SHA-256 in lowercase hex, has been withdrawn; asked at every request */
+  constructor(isRevoked: (fingerprint: string) => boolean = () => false) {
+    this.#isRevoked = isRevoked
+  }
+
+  /** @throws AccessError access_unauthenticated | access_revoked */
   authenticate(socket: TLSSocket, nowMs: number): Principal {
     const identity = this.#identities.get(socket) ?? this.#read(socket)
     if (nowMs < identity.notBeforeMs || nowMs > identity.notAfterMs) throw new AccessError('access_unauthenticated')
+    if (this.#isRevoked(identity.principal.fingerprint)) throw new AccessError('access_revoked')
     return identity.principal
+  }
+
+  /** Whom a connection's certificate names, whether or not it may still speak: for evidence, never for access. */
+  nameOf(socket: TLSSocket): Principal | undefined {
+    try {
+      return (this.#identities.get(socket) ?? this.#read(socket)).principal
+    } catch {
+      return undefined
+    }
   }
 
   #read(socket: TLSSocket): Identity {

@@ -2,6 +2,7 @@ import { WardstoneError, type WardstoneErrorOptions } from '../../device/platfor
 
 export const accessErrors = {
   access_unauthenticated: 'The client certificate does not say who is asking and in which role.',
+  access_revoked: 'The client certificate has been withdrawn from use on this box.',
   access_denied: 'This role may not do this.',
 } as const
 

@@ -18,6 +18,7 @@ const meanings = {
   bodyMissing: 'The record behind this leaf, or the key it was sealed under, is missing.',
   bodyExtra: 'A record stands here that no leaf committed to.',
   bodyMoved: 'The record behind this leaf belongs to another leaf.',
+  subjectSwapped: 'The register of subjects gives this record to another patient than the one it names.',
   activationEdited: 'The activation differs from its leaf.',
   activationMissing: 'The activation that this leaf speaks of is missing.',
   activationExtra: 'An activation stands here that no leaf speaks of.',
@@ -77,7 +78,7 @@ export class BodyCheck {
       return row === undefined ? undefined : { finding: 'inserted', meaning: meanings.bodyExtra }
     const opened = row === undefined ? 'no key' : this.#open(row)
     if (opened === 'no key') return { finding: 'deleted', meaning: meanings.bodyMissing }
-    if (opened === committed) return undefined
+    if (opened === committed) return row !== undefined && !this.#isFiledRight(row) ? SUBJECT_SWAPPED : undefined
     if (opened !== undefined && this.#strays.size < MAX_FINDINGS) this.#strays.set(opened, this.findings.length)
     return { finding: 'edited', meaning: meanings.bodyEdited }
   }
@@ -100,6 +101,13 @@ export class BodyCheck {
     }
   }
 
+  /** A record that names its patient must be under that patient's entry of the register. */
+  #isFiledRight(row: SealedBody): boolean {
+    const key = this.#keys.keyOf(row.subject)
+    const named = key === undefined ? undefined : openBody(row, key).body.content.subject
+    return typeof named !== 'string' || this.#keys.isKnownAs(row.subject, named)
+  }
+
   #activationFault(index: number, leaf: Leaf): Fault | undefined {
     if (leaf.kind !== 'activated') return undefined
     const row = this.#activation(index)
@@ -111,6 +119,8 @@ export class BodyCheck {
 }
 
 type Fault = Pick<Finding, 'finding' | 'meaning'>
+
+const SUBJECT_SWAPPED: Fault = { finding: 'edited', meaning: meanings.subjectSwapped }
 
 function firstStrayActivation(database: Database): number {
   const rows = database.prepare<{ idx: number; leaf: Uint8Array | null }>(

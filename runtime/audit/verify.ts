@@ -201,6 +201,14 @@ function closing(database: Database, walk: LeafWalk): Finding[] {
       meaning: 'Tables or append-only triggers were changed; the leaves are as they were committed.',
     })
   }
+  if (!database.isIntact()) {
+    findings.push({
+      finding: 'edited',
+      what: 'schema',
+      ...at,
+      meaning: 'An index does not show all that its table holds; the leaves are as they were committed.',
+    })
+  }
   return findings
 }
 

@@ -2,12 +2,10 @@
  * The process that runs one model. It is started by runtime/inference/worker-launch.ts with an open package and a
  * channel, behind the walls of isolation.ts, and has nothing else.
  */
-import type { ToWorker } from '../inference/protocol.ts'
+import { openPort } from '../inference/worker-port.ts'
 
 // The launcher's environment says so already. The library reads it when it is loaded, so it is set before that.
 process.env.ORT_DISABLE_TELEMETRY = '1'
 const { serveModel } = await import('../inference/worker-process.ts')
 
-const handle = serveModel({ send: (message) => process.send?.(message) })
-process.on('disconnect', () => process.exit(0))
-process.on('message', (message) => void handle(message as ToWorker))
+openPort(serveModel, () => process.exit(0))

@@ -7,6 +7,9 @@ import { DecisionError } from './errors.ts'
 import type { Feedback, FeedbackEntry } from './service-types.ts'
 import type { DecisionAnswer, DecisionRecord } from './types.ts'
 
+/** Far below what the store returns, so that those still on their way when it is reached are shown as well. */
+const MAX_FEEDBACK = 64
+
 interface StoredBody {
   readonly content: JsonObject
   readonly position: AuditPosition
@@ -48,7 +51,7 @@ export async function readDecision(
 
 /**
  * Records that a clinician accepted or overrode a decision, and why. The decision itself never changes.
- * @throws AccessError | DecisionError decision_unknown | StorageError
+ * @throws AccessError | DecisionError decision_unknown | feedback_limit | StorageError
  */
 export async function giveFeedback(
   decisionId: string,
@@ -58,6 +61,8 @@ export async function giveFeedback(
 ): Promise<{ readonly feedbackId: string; readonly audit: AuditPosition }> {
   authorise(caller, 'decision.feedback')
   const { record } = requireRecord(decisionId, room.store)
+  // Everything that is acknowledged is shown again by readDecision; more than it can show is not acknowledged.
+  if (room.store.feedbackOf(decisionId).length >= MAX_FEEDBACK) throw new DecisionError('feedback_limit')
   const feedbackId = room.newId()
   const at = new Date(room.clock.nowMs()).toISOString()
   const content: FeedbackRecord = { kind: 'feedback', feedbackId, decisionId, verdict, reason, by: caller.clientId, at }

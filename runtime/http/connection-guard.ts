@@ -1,7 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Server } from 'node:https'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
+import { ConnectionTable } from './connection-table.ts'
 import { errorAnswer, factsOf } from './error-map.ts'
 import type { HttpErrorCode } from './errors.ts'
 import type { HttpLimits } from './limits.ts'
@@ -15,10 +17,14 @@ interface Exchange {
 export interface ConnectionEvents {
   /** A TLS handshake that did not lead to an accepted client. */
   handshakeFailed(): void
+  /** A connection that was closed because there were too many; undefined when nobody had been accepted on it. */
+  connectionShed(socket: TLSSocket | undefined): void
   /** A request that never became one: wrong bytes, too slow, headers too large. */
   requestBroken(code: HttpErrorCode, socket: TLSSocket, request: IncomingMessage | undefined, requestId: string): void
   newRequestId(): string
 }
+
+const SPARE_CONNECTIONS = 64
 
 const codes: Readonly<Record<string, HttpErrorCode>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
@@ -31,7 +37,9 @@ const codes: Readonly<Record<string, HttpErrorCode>> = {
  * what must be cut when the server closes.
  */
 export class ConnectionGuard {
-  readonly #sockets = new Set<Duplex>()
+  readonly #table: ConnectionTable
+  /** Handshakes that were cut here; each of them is still going to be told as one that failed. */
+  #cutHandshakes = 0
   readonly #accepted = new WeakMap<Duplex, Set<Exchange>>()
   readonly #broken = new WeakSet<Duplex>()
   readonly #overrun = new WeakSet<IncomingMessage>()
@@ -42,17 +50,23 @@ export class ConnectionGuard {
   constructor(limits: HttpLimits, events: ConnectionEvents) {
     this.#limits = limits
     this.#events = events
+    this.#table = new ConnectionTable(limits, ({ raw, tls }) => {
+      if (tls === undefined) this.#cutHandshakes += 1
+      this.#events.connectionShed(tls)
+      raw.destroy()
+    })
   }
 
   /** Listens to a server; called before the first connection. */
   watch(server: Server): void {
-    server.maxConnections = this.#limits.maxConnections
-    server.maxHeadersCount = this.#limits.maxHeaders
-    server.on('connection', (socket) => {
-      this.#sockets.add(socket)
-      socket.once('close', () => this.#sockets.delete(socket))
+    // The table makes room before this is reached; it is the last line, without regard to who comes.
+    server.maxConnections = this.#limits.maxConnections + this.#limits.maxHandshakes + SPARE_CONNECTIONS
+    server.on('drop', () => this.#events.connectionShed(undefined))
+    server.on('connection', (socket: Socket) => this.#table.open(socket))
+    server.on('secureConnection', (socket) => {
+      this.#accepted.set(socket, new Set())
+      this.#table.accept(socket)
     })
-    server.on('secureConnection', (socket) => this.#accepted.set(socket, new Set()))
     server.prependListener('request', (request, response) => this.#begin({ request, response }))
     // Node would say "100 Continue" before anybody has asked who is there; the gate decides, and then it is said.
     server.on('checkContinue', (request, response) => {
@@ -78,7 +92,8 @@ export class ConnectionGuard {
     const exchanges = this.#accepted.get(socket)
     if (exchanges === undefined) {
       // The handshake failed: no certificate, no answer. (Or more bytes on a connection that is being closed.)
-      if (!this.#broken.has(socket)) this.#events.handshakeFailed()
+      if (this.#cutHandshakes > 0 && error.code === 'ECONNRESET') this.#cutHandshakes -= 1
+      else if (!this.#broken.has(socket)) this.#events.handshakeFailed()
       socket.destroy()
       return
     }
@@ -99,7 +114,7 @@ export class ConnectionGuard {
 
   /** Cuts every connection, whatever it is doing. */
   cut(): void {
-    for (const socket of this.#sockets) socket.destroy()
+    for (const socket of this.#table.all()) socket.destroy()
   }
 
   #begin(exchange: Exchange): void {
@@ -110,8 +125,13 @@ export class ConnectionGuard {
       exchange.request.socket.destroy()
       return
     }
+    const { socket } = exchange.request
     exchanges.add(exchange)
-    exchange.response.once('close', () => exchanges.delete(exchange))
+    this.#table.work(socket, 1)
+    exchange.response.once('close', () => {
+      exchanges.delete(exchange)
+      this.#table.work(socket, -1)
+    })
   }
 }
 

@@ -10,29 +10,37 @@ export const API_VERSION = '1.0.0'
 export const MAX_INPUTS = 256
 export const MAX_OBSERVATIONS = 1000
 
-const slotName = z.string().regex(/^[a-z][a-z0-9-]{0,63}$/)
-const inputName = z.string().regex(/^[a-z][a-z0-9-]{0,63}$/)
-const uuid = z.string().regex(/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/)
+/**
+ * A text of at most `maxLength` characters. The length is held first, and ends the checks: what comes after it, such as
+ * a normal form, may take quadratic time. It is held in UTF-16 units, of which a character has one or two.
+ */
+function text(maxLength: number, unitsPerCharacter: 1 | 2 = 1) {
+  return z.string().max(maxLength * unitsPerCharacter, { abort: true })
+}
+
+const slotName = text(64).regex(/^[a-z][a-z0-9-]{0,63}$/)
+const inputName = text(64).regex(/^[a-z][a-z0-9-]{0,63}$/)
+const uuid = text(36).regex(/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/)
 /** Printable: no control, format, private or unassigned characters, no line separators; no space at either end. */
-const subject = z
-  .string()
+const subject = text(128, 2)
   .regex(/^(?! )[^\p{C}\p{Zl}\p{Zp}]{1,128}(?<! )$/u)
   // Two spellings of one name must not become two patients.
   .refine((text) => text === text.normalize('NFC') && text === text.trim())
   .meta({
+    maxLength: 128,
     description: 'The patient as the sender knows them, in Unicode NFC. It appears in no answer, log or address.',
   })
-const moment = z.iso
-  .datetime({ offset: true })
+const moment = text(40)
+  .check(z.iso.datetime({ offset: true }))
   .regex(/T\d{2}:\d{2}:\d{2}/)
-  .max(40)
-  .meta({ description: 'RFC 3339, with seconds and an offset.' })
+  // RFC 3339 §4.3: -00:00 says that the offset is not known.
+  .regex(/(?<!-00:00)$/)
+  .meta({ description: 'RFC 3339, with seconds and a known offset; -00:00 is none.' })
 const finite = z.number()
-const unit = z
-  .string()
+const unit = text(32)
   .regex(/^[\x21-\x7e]{1,32}$/)
   .meta({ description: 'UCUM code, case-sensitive.' })
-const observedValue = z.union([finite, z.boolean(), z.string().regex(/^[\x20-\x7e]{1,128}$/)])
+const observedValue = z.union([finite, z.boolean(), text(128).regex(/^[\x20-\x7e]{1,128}$/)])
 
 const observation = z.strictObject({ value: observedValue, unit: unit.optional(), at: moment })
 const singleObservation = z
@@ -51,10 +59,10 @@ export const decisionRequestSchema = z.strictObject({
 
 export const feedbackRequestSchema = z.strictObject({
   verdict: z.enum(['accept', 'override']),
-  reason: z
-    .string()
-    .regex(/^[^\p{Cc}\p{Cs}\p{Cn}]*[^\p{C}\p{Z}][^\p{Cc}\p{Cs}\p{Cn}]*$/u)
-    .max(2000)
+  // Two tests of one pass each; one expression for both would try every place for the character that is to be seen.
+  reason: text(2000)
+    .regex(/^[^\p{Cc}\p{Cs}\p{Cn}]+$/u)
+    .regex(/[^\p{C}\p{Z}]/u)
     .meta({ description: 'The clinician’s words, on one line; stored under the patient’s key only.' }),
 })
 

@@ -12,7 +12,25 @@ import { storageErrors } from '../storage/errors.ts'
 import type { ErrorAnswerBody } from './contract.ts'
 import { httpErrors } from './errors.ts'
 
-export type HttpStatus = 400 | 401 | 403 | 404 | 405 | 408 | 413 | 415 | 422 | 431 | 500 | 502 | 503 | 504 | 505 | 507
+export type HttpStatus =
+  | 400
+  | 401
+  | 403
+  | 404
+  | 405
+  | 408
+  | 409
+  | 413
+  | 415
+  | 422
+  | 429
+  | 431
+  | 500
+  | 502
+  | 503
+  | 504
+  | 505
+  | 507
 
 /** Codes whose caller is told what they are about: names from the contract or codes of ours. */
 const spokenMessages = {
@@ -48,9 +66,11 @@ const statuses: Readonly<Record<ErrorCode, HttpStatus>> = {
   ...all(contractErrors, 500),
   ...all(refusals, 422),
   access_unauthenticated: 401,
+  access_revoked: 401,
   access_denied: 403,
   decision_unknown: 404,
   model_unknown: 404,
+  feedback_limit: 409,
   model_loading: 503,
   model_unavailable: 503,
   inference_deadline: 504,
@@ -72,17 +92,20 @@ const statuses: Readonly<Record<ErrorCode, HttpStatus>> = {
   request_number_unrepresentable: 400,
   request_too_deep: 400,
   request_too_many_values: 400,
+  request_text_too_long: 400,
   request_unsupported_media_type: 415,
   request_too_large: 413,
   request_headers_too_large: 431,
   request_timeout: 408,
+  request_rate_limited: 429,
   route_unknown: 404,
   method_not_allowed: 405,
   http_version_unsupported: 505,
   server_stopping: 503,
   response_malformed: 500,
-  // Never sent: it is only counted. The row keeps the table whole.
+  // Never sent: they are only counted. The rows keep the table whole.
   tls_handshake_failed: 400,
+  connection_shed: 503,
   internal: 500,
 }
 
@@ -131,7 +154,7 @@ export function factsOf(code: ErrorCode, about?: string, retryAfterMs?: number):
     code,
     message: messages[code],
     ...(about !== undefined && Object.hasOwn(spokenMessages, code) ? { about } : {}),
-    ...(status === 503 ? { retryAfterSeconds: seconds } : {}),
+    ...(status === 503 || status === 429 ? { retryAfterSeconds: seconds } : {}),
   }
 }
 

@@ -7,10 +7,13 @@ export const httpErrors = {
   request_number_unrepresentable: 'A number is too large or too small to be represented.',
   request_too_deep: 'The JSON is nested too deeply.',
   request_too_many_values: 'The JSON has too many names in an object or too many items in a list.',
+  request_text_too_long: 'A name or a text in the JSON is longer than the limit.',
   request_unsupported_media_type: 'The body must be application/json in UTF-8, not compressed.',
   request_too_large: 'The body is larger than the limit.',
   request_headers_too_large: 'The request line and headers are larger than the limit.',
   request_timeout: 'The request did not arrive in time.',
+  request_rate_limited:
+    'This client has too many requests in work, or asks too often. Try again after the time that is named.',
   route_unknown: 'There is no such route. GET /v1/openapi.json lists the routes.',
   method_not_allowed: 'The route does not take this method.',
   http_version_unsupported: 'Only HTTP/1.1 is spoken here.',
@@ -18,6 +21,7 @@ export const httpErrors = {
   response_malformed: 'The answer did not follow the contract and was not sent.',
   tls_handshake_failed:
     'The TLS handshake failed: no client certificate, or one that is not accepted here. There is no HTTP answer.',
+  connection_shed: 'A connection was closed, because there were more than the limits allow. There is no HTTP answer.',
   internal: 'A fault inside the box. The request id finds it in the log.',
 } as const
 

@@ -3,7 +3,14 @@ export interface HttpLimits {
   readonly maxBodyBytes: number
   readonly maxHeaderBytes: number
   readonly maxHeaders: number
+  /** Connections of accepted clients, all together. */
   readonly maxConnections: number
+  /** Of one address, in or after the handshake. Behind one address there may be a gateway or a whole ward. */
+  readonly maxConnectionsPerAddress: number
+  /** Of one client certificate. */
+  readonly maxConnectionsPerCertificate: number
+  /** Connections that are still in their TLS handshake: a pool apart, so that they take no place from accepted clients. */
+  readonly maxHandshakes: number
   /** Requests of one connection that are worked on at the same time (HTTP pipelining). */
   readonly maxPipelined: number
   /** From the TCP connection to the end of the TLS handshake. */
@@ -17,6 +24,17 @@ export interface HttpLimits {
   readonly keepAliveMs: number
   /** A connection on which nothing moves; longer than any model's deadline. */
   readonly silenceMs: number
+  /** Requests of one client that are in work at the same time, over all its connections. */
+  readonly maxInFlight: number
+  /** Bytes of the bodies of these requests, as announced; a body of unannounced length counts as the largest. */
+  readonly maxInFlightBytes: number
+  /** What one client may ask in the long run, in requests of up to `bytesPerRequest`; a larger one counts as several. */
+  readonly requestsPerSecond: number
+  /** What it may ask at once after a pause. */
+  readonly requestBurst: number
+  readonly bytesPerRequest: number
+  /** Log lines of one kind about one client in a minute; the rest of them is one line with their number. */
+  readonly logLinesPerMinute: number
   /** How long requests in flight may take to finish when the server closes. */
   readonly drainMs: number
 }
@@ -26,12 +44,21 @@ export const defaultLimits: HttpLimits = {
   maxHeaderBytes: 8192,
   maxHeaders: 64,
   maxConnections: 512,
-  maxPipelined: 16,
-  handshakeTimeoutMs: 10_000,
+  maxConnectionsPerAddress: 256,
+  maxConnectionsPerCertificate: 32,
+  maxHandshakes: 128,
+  maxPipelined: 2,
+  handshakeTimeoutMs: 3000,
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 15_000,
   timeoutCheckMs: 1000,
   keepAliveMs: 75_000,
   silenceMs: 660_000,
+  maxInFlight: 32,
+  maxInFlightBytes: 4 * 1024 * 1024,
+  requestsPerSecond: 400,
+  requestBurst: 800,
+  bytesPerRequest: 16 * 1024,
+  logLinesPerMinute: 60,
   drainMs: 10_000,
 }

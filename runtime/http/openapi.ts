@@ -141,7 +141,14 @@ function errorResponses(name: RouteName): Json {
   const entries = [...errorCodesOf(name)].map(([status, codes]) => {
     const names = [...new Set(codes)].map((code) => `\`${code}\``)
     const content = json(...shapesOf(name, codes))
-    return [status, { description: `${names.join(', ')}.`, headers: status === 503 ? retryHeaders : headers, content }]
+    return [
+      status,
+      {
+        description: `${names.join(', ')}.`,
+        headers: status === 503 || status === 429 ? retryHeaders : headers,
+        content,
+      },
+    ]
   })
   return Object.fromEntries(entries) as Json
 }

@@ -5,16 +5,21 @@ import type { Authenticator } from '../access/authenticate.ts'
 import { authorise } from '../access/policy.ts'
 import type { Principal } from '../access/principal.ts'
 import { HttpError } from './errors.ts'
+import type { Lease, RequestBudget } from './request-budget.ts'
 import { methodsOf, type Route, UNKNOWN_ROUTE } from './routes.ts'
 
 /** What the gate learned about a request, for the handler, the error answer and the evidence. */
 export interface RequestFacts {
   readonly route: string
   principal: Principal | undefined
+  /** What the request holds of its client's budget. */
+  lease: Lease | undefined
 }
 
 export interface Gate {
   readonly authenticator: Authenticator
+  readonly budget: RequestBudget
+  readonly maxBodyBytes: number
   readonly clock: Clock
   isStopping(): boolean
 }
@@ -31,18 +36,27 @@ export function routeOf(request: FastifyRequest): Route | undefined {
 
 /**
  * Everything that is decided from the connection and the headers alone, before a byte of the body is read: who asks
- * (401), what is asked (404, 405), whether it is allowed (403), and only then whether the form is right.
+ * (401), how much of the box is theirs (429), what is asked (404, 405), whether it is allowed (403), and only then
+ * whether the form is right.
  * @throws AccessError, HttpError
  */
 export function passGate(request: FastifyRequest, reply: FastifyReply, facts: RequestFacts, gate: Gate): void {
   if (gate.isStopping()) throw new HttpError('server_stopping')
   facts.principal = gate.authenticator.authenticate(request.raw.socket as TLSSocket, gate.clock.nowMs())
+  facts.lease = gate.budget.take(facts.principal.clientId, announcedBytes(request, gate.maxBodyBytes))
   if (request.is404) throw unknownRoute(request, reply)
   const route = routeOf(request)
   authorise(facts.principal, route?.action)
   verifyHead(request)
   if (route?.body === undefined) verifyNoBody(request)
   else verifyBodyHeaders(request)
+}
+
+/** A length that is not said, or not a number, is taken for the largest; what is larger than that is not read. */
+export function announcedBytes({ headers }: FastifyRequest, maxBodyBytes: number): number {
+  if (headers['transfer-encoding'] !== undefined) return maxBodyBytes
+  const length = Number(headers['content-length'] ?? 0)
+  return length >= 0 && length <= maxBodyBytes ? length : maxBodyBytes
 }
 
 function unknownRoute(request: FastifyRequest, reply: FastifyReply): HttpError {

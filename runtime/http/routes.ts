@@ -33,6 +33,7 @@ const bodyErrors = [
   'request_number_unrepresentable',
   'request_too_deep',
   'request_too_many_values',
+  'request_text_too_long',
   'request_unsupported_media_type',
   'request_too_large',
 ] as const satisfies readonly ErrorCode[]
@@ -43,7 +44,9 @@ const storeErrors = ['storage_full', 'storage_failed', 'storage_closed'] as cons
 export const everyRouteErrors = [
   'request_malformed',
   'access_unauthenticated',
+  'access_revoked',
   'access_denied',
+  'request_rate_limited',
   'request_timeout',
   'request_headers_too_large',
   'internal',

@@ -11,13 +11,15 @@ import { AccessError } from '../access/errors.ts'
 import type { Principal } from '../access/principal.ts'
 import type { Ledger } from '../audit/types.ts'
 import type { DecisionService } from '../decisions/service-types.ts'
+import { BoundedLog } from './bounded-log.ts'
 import { ConnectionGuard } from './connection-guard.ts'
 import { errorAnswer, errorFacts, retryHeaders } from './error-map.ts'
 import { HttpError, type HttpErrorCode } from './errors.ts'
 import { placeOfFault } from './fault-place.ts'
 import { createHandlers, type Handler } from './handlers.ts'
 import { defaultLimits, type HttpLimits } from './limits.ts'
-import { passGate, type RequestFacts, routeName } from './request-gate.ts'
+import { RequestBudget } from './request-budget.ts'
+import { announcedBytes, type Gate, passGate, type RequestFacts, routeName } from './request-gate.ts'
 import { type Route, routeNames, routes, UNKNOWN_ROUTE } from './routes.ts'
 import { STANDARD_HEADERS } from './standard-headers.ts'
 import { parseStrictJson } from './strict-json.ts'
@@ -37,6 +39,12 @@ export interface ApiServerOptions {
   readonly log: Log
   readonly randomness?: Randomness
   readonly limits?: Partial<HttpLimits>
+  /**
+   * Whether a client certificate has been withdrawn; asked at every request, so that it takes effect on open connections.
+   * What it throws refuses the request.
+   * @param fingerprint SHA-256 of the certificate, lowercase hex
+   */
+  readonly isRevoked?: (fingerprint: string) => boolean
 }
 
 /**
@@ -52,7 +60,9 @@ class ApiServer {
   readonly #options: ApiServerOptions
   readonly #limits: HttpLimits
   readonly #recorder: AccessRecorder
-  readonly #authenticator = new Authenticator()
+  readonly #authenticator: Authenticator
+  readonly #budget: RequestBudget
+  readonly #log: BoundedLog
   readonly #guard: ConnectionGuard
   readonly #facts = new WeakMap<FastifyRequest, RequestFacts>()
   readonly #names = new WeakMap<object, string>()
@@ -62,9 +72,13 @@ class ApiServer {
     this.#options = options
     this.#limits = { ...defaultLimits, ...options.limits }
     this.#recorder = createAccessRecorder(options)
+    this.#authenticator = new Authenticator(options.isRevoked)
+    this.#budget = new RequestBudget(this.#limits, options.clock)
+    this.#log = new BoundedLog(options.log, options.clock, this.#limits.logLinesPerMinute)
     this.#guard = new ConnectionGuard(this.#limits, {
       handshakeFailed: () =>
         this.#recorder.counted({ principal: undefined, route: UNKNOWN_ROUTE }, 'tls_handshake_failed'),
+      connectionShed: (socket) => this.#noteShed(socket),
       requestBroken: (code, socket, request, requestId) => this.#noteBroken(code, socket, request, requestId),
       newRequestId: () => this.#newRequestId(),
     })
@@ -116,10 +130,12 @@ class ApiServer {
       url: route.path,
       config: { route },
       handler: async (request, reply) => {
-        const principal = this.#facts.get(request)?.principal
+        const { principal, lease } = this.#facts.get(request) ?? {}
         if (principal === undefined) throw new AccessError('access_unauthenticated')
         const { id } = request.params as { id?: string }
-        const answer = await handler({ caller: principal, requestId: request.id, id, body: request.body })
+        const call = { caller: principal, requestId: request.id, id, body: request.body }
+        lease?.hold()
+        const answer = await handler(call).finally(() => lease?.release())
         if (route.evidence === 'counted') this.#recorder.counted({ principal, route: route.path })
         return reply
           .code(answer.status)
@@ -137,25 +153,39 @@ class ApiServer {
       this.app.server.once('close', () => clearTimeout(timer))
       done()
     })
-    this.app.addHook('onClose', () => this.#recorder.close())
+    this.app.addHook('onClose', () => {
+      this.#log.close()
+      return this.#recorder.close()
+    })
   }
 
   #enter(request: FastifyRequest, reply: FastifyReply): void {
     reply.headers(STANDARD_HEADERS).header('x-request-id', request.id)
-    const facts: RequestFacts = { route: routeName(request), principal: undefined }
+    const facts: RequestFacts = { route: routeName(request), principal: undefined, lease: undefined }
     this.#facts.set(request, facts)
     this.#names.set(request.raw, facts.route)
     if (!this.#guard.isAdmitted(request.raw)) throw new HttpError('request_malformed', { about: 'pipelining' })
-    const gate = { authenticator: this.#authenticator, clock: this.#options.clock, isStopping: () => this.#stopping }
-    passGate(request, reply, facts, gate)
+    reply.raw.once('close', () => facts.lease?.release())
+    passGate(request, reply, facts, this.#gate())
     this.#guard.welcomeBody(request.raw, reply.raw)
   }
 
+  #gate(): Gate {
+    return {
+      authenticator: this.#authenticator,
+      budget: this.#budget,
+      maxBodyBytes: this.#limits.maxBodyBytes,
+      clock: this.#options.clock,
+      isStopping: () => this.#stopping,
+    }
+  }
+
   #enterUnroutable(request: FastifyRequest, error: unknown): unknown {
-    const facts: RequestFacts = { route: UNKNOWN_ROUTE, principal: undefined }
+    const facts: RequestFacts = { route: UNKNOWN_ROUTE, principal: undefined, lease: undefined }
     this.#facts.set(request, facts)
     try {
       facts.principal = this.#authenticator.authenticate(request.raw.socket as TLSSocket, this.#options.clock.nowMs())
+      this.#budget.take(facts.principal.clientId, 0).release()
       return error
     } catch (refusal) {
       return refusal
@@ -167,23 +197,43 @@ class ApiServer {
     const error = translate(thrown)
     const facts = errorFacts(error)
     const { route, principal } = this.#facts.get(request) ?? { route: UNKNOWN_ROUTE, principal: undefined }
+    const named = principal ?? (facts.code === 'access_revoked' ? this.#nameOf(request.raw.socket) : undefined)
     // A request that broke off in its body has been noted where the connection broke.
     const isBroken = !request.raw.complete && request.raw.destroyed
-    if (!isBroken) this.#note(facts.code, error, request.id, route, principal)
+    if (!isBroken) this.#note(facts.code, error, request.id, route, named)
     reply.code(facts.status).headers({ ...STANDARD_HEADERS, ...retryHeaders(facts), 'x-request-id': request.id })
     // What is left of a body that nobody will read must not be taken for the next request.
-    if (!request.raw.complete) reply.header('connection', 'close')
+    if (!request.raw.complete && !this.#isSkippable(request, facts.code)) reply.header('connection', 'close')
     return reply.send(JSON.stringify(errorAnswer(facts, request.id)))
+  }
+
+  /**
+   * A client that asks too often keeps its connection, or it would come again with a handshake each time, which costs
+   * more than the request. A small body that is on its way is passed over; one that waits for `100 Continue` is not.
+   */
+  #isSkippable(request: FastifyRequest, code: string): boolean {
+    if (code !== 'request_rate_limited' || request.headers.expect !== undefined) return false
+    return announcedBytes(request, this.#limits.maxBodyBytes) <= MAX_SKIPPED_BYTES
+  }
+
+  #nameOf(socket: object): Principal | undefined {
+    return this.#authenticator.nameOf(socket as TLSSocket)
+  }
+
+  #noteShed(socket: TLSSocket | undefined): void {
+    const principal = socket && this.#nameOf(socket)
+    this.#recorder.counted({ principal, route: UNKNOWN_ROUTE }, 'connection_shed')
+    this.#log.write('warn', 'connection-shed', principal?.clientId, {})
   }
 
   #note(code: string, error: unknown, requestId: string, route: string, principal: Principal | undefined): void {
     const access = { principal, route }
     if (error instanceof AccessError) this.#recorder.refused(access, code)
     else this.#recorder.counted(access, code)
-    const fields = { requestId, code, route, client: principal?.clientId }
+    const fields = { requestId, code, route }
     const isFault = code === 'internal' || code === 'response_malformed'
-    if (isFault) this.#options.log.error('request-failed', { ...fields, ...placeOfFault(error) })
-    else this.#options.log.info('request-refused', fields)
+    if (isFault) this.#log.write('error', 'request-failed', principal?.clientId, { ...fields, ...placeOfFault(error) })
+    else this.#log.write('info', 'request-refused', principal?.clientId, fields)
   }
 
   #noteBroken(code: HttpErrorCode, socket: TLSSocket, request: object | undefined, requestId: string): void {
@@ -195,13 +245,15 @@ class ApiServer {
       // Counted without a name, as any client that cannot be identified.
     }
     this.#recorder.counted({ principal, route }, code)
-    this.#options.log.info('request-refused', { requestId, code, route, client: principal?.clientId })
+    this.#log.write('info', 'request-refused', principal?.clientId, { requestId, code, route })
   }
 
   #newRequestId(): string {
     return (this.#options.randomness ?? systemRandomness).bytes(12).toString('hex')
   }
 }
+
+const MAX_SKIPPED_BYTES = 64 * 1024
 
 const frameworkCodes: Readonly<Record<string, HttpErrorCode>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: 'request_too_large',

@@ -4,27 +4,41 @@ import { HttpError } from './errors.ts'
 const MAX_DEPTH = 8
 const MAX_NAMES = 256
 const MAX_ITEMS = 1000
+/** Of a name or a text, in UTF-16 units; four times the longest text of the contract. */
+const MAX_TEXT = 8192
+/** Of a name or a text as sent: every unit of it may be an escape such as `\u0041`. */
+const MAX_RAW_TEXT = 6 * MAX_TEXT
 
 /**
  * Reads a JSON body without the silent choices of JSON.parse: it keeps the last of two equal names, turns 1e999 into
  * Infinity and 1e-999 into 0, and lets lone surrogates and `__proto__` through. For inputs about a patient each of
  * these can be a wrong value that looks right (I-JSON, RFC 7493 §2).
  * @throws HttpError request_not_json | request_name_repeated | request_number_unrepresentable | request_too_deep |
- * request_too_many_values | request_malformed
+ * request_too_many_values | request_text_too_long | request_malformed
  */
 export function parseStrictJson(bytes: Uint8Array): unknown {
-  let text: string
-  let value: unknown
+  const text = decode(bytes)
+  // The bounds first: what JSON.parse then builds is no deeper, wider or longer than they say.
+  scan(text)
+  return parse(text)
+}
+
+function decode(bytes: Uint8Array): string {
   try {
     // ignoreBOM keeps the mark in the text, where the grammar refuses it.
-    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
-    value = JSON.parse(text)
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+  } catch {
+    throw new HttpError('request_not_json')
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
   } catch {
     // The cause is dropped: its message quotes the body.
     throw new HttpError('request_not_json')
   }
-  scan(text)
-  return value
 }
 
 interface Level {
@@ -33,7 +47,10 @@ interface Level {
   items: number
 }
 
-/** One pass over text that is known to be JSON: only strings, numbers and brackets need to be told apart. */
+/**
+ * One pass over any text: only strings, numbers and brackets need to be told apart. In text that is JSON it sees every
+ * one of them; what is not JSON passes or not, and is refused by the grammar.
+ */
 function scan(text: string): void {
   const open: Level[] = []
   for (let at = 0; at < text.length; ) {
@@ -72,16 +89,26 @@ const MINUS = 0x2d
 const ZERO = 0x30
 const NINE = 0x39
 
+/** Place after the closing quote. */
 function endOfString(text: string, start: number): number {
-  let at = start + 1
-  while (text.charCodeAt(at) !== QUOTE) at += text.charCodeAt(at) === BACKSLASH ? 2 : 1
-  return at + 1
+  const limit = Math.min(text.length, start + MAX_RAW_TEXT + 2)
+  for (let at = start + 1; at < limit; ) {
+    const character = text.charCodeAt(at)
+    if (character === QUOTE) return at + 1
+    at += character === BACKSLASH ? 2 : 1
+  }
+  throw new HttpError(limit === text.length ? 'request_not_json' : 'request_text_too_long')
 }
 
 function readString(text: string, start: number, end: number): string {
   const raw = text.slice(start + 1, end - 1)
-  if (!raw.includes('\\')) return raw
-  const content = JSON.parse(text.slice(start, end)) as string
+  const content = raw.includes('\\') ? readEscapes(text.slice(start, end)) : raw
+  if (content.length > MAX_TEXT) throw new HttpError('request_text_too_long')
+  return content
+}
+
+function readEscapes(quoted: string): string {
+  const content = parse(quoted) as string
   if (!content.isWellFormed()) throw new HttpError('request_not_json')
   return content
 }
@@ -112,6 +139,7 @@ const ZERO_MANTISSA = /^-?0+(?:\.0+)?(?:[eE]|$)/
 function takeNumber(text: string, start: number): number {
   NUMBER.lastIndex = start
   const raw = NUMBER.exec(text)?.[0] ?? ''
+  if (raw === '') throw new HttpError('request_not_json')
   const number = Number(raw)
   const vanished = number === 0 && !ZERO_MANTISSA.test(raw)
   if (!Number.isFinite(number) || vanished) throw new HttpError('request_number_unrepresentable')

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, lstatSync, readlinkSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { totalmem } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { IsolationReport } from './types.ts'
@@ -13,6 +14,9 @@ export const processDataBytes = 768 * 1024 * 1024
 /** Stack and heap arena of one more thread. */
 const threadDataBytes = 16 * 1024 * 1024
 
+/** Of the machine's memory, what one model may ask for unless the configuration says otherwise. */
+const MEMORY_SHARE = 0.5
+
 const PROBE_TIMEOUT_MS = 10_000
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -22,6 +26,7 @@ const sources = [
   'device/crypto',
   'device/platform',
   'models/contract',
+  'models/onnx/external-data.ts',
   'models/package',
   'runtime/inference',
   'runtime/bin/inference-worker.ts',
@@ -42,6 +47,12 @@ export interface Isolation {
 }
 
 export const workerEntry = join(root, 'runtime/bin/inference-worker.ts')
+
+/** The ceiling on what one package may ask for, in bytes: a share of the memory that this machine, or our part of it, has. */
+export function defaultMaxMemoryBytes(): number {
+  const constrained = process.constrainedMemory()
+  return Math.floor(MEMORY_SHARE * (constrained > 0 ? Math.min(constrained, totalmem()) : totalmem()))
+}
 
 /** What a worker would be walled off with on this machine now. It starts processes and blocks: ask once, not per request. */
 export function isolationProbe(memoryLimitBytes = 0, threads = 1): IsolationReport {

@@ -1,8 +1,10 @@
 import type { Clock } from '../../device/platform/clock.ts'
+import type { Tensors } from '../../models/contract/tensor.ts'
 import { InferenceError } from './errors.ts'
 import type { WorkerCommand } from './isolation.ts'
 import type { FromWorker, LoadMessage } from './protocol.ts'
 import type { PendingRun } from './request-queue.ts'
+import type { RunTimes } from './run-times.ts'
 import type { ProviderReport } from './types.ts'
 import { launchWorker, type WorkerChannel, type WorkerEnd } from './worker-launch.ts'
 
@@ -13,6 +15,8 @@ export interface ProcessStart {
   /** A session that is not made by then never will be. */
   readonly loadTimeoutMs: number
   readonly clock: Clock
+  /** Read and written: how long this model takes outlives a process. */
+  readonly times: RunTimes
 }
 
 /** What the process itself said about a model that it cannot load: the package or the model is at fault, not the machine. */
@@ -20,8 +24,8 @@ export type LoadFault = Omit<Extract<FromWorker, { kind: 'load-failed' }>, 'kind
 
 export interface ProcessEvents {
   ready(provider: ProviderReport): void
-  /** The last request has its answer; another may be given. The quickest answer of this process so far took `fastestMs`. */
-  idle(fastestMs: number): void
+  /** The last request has its answer; another may be given. */
+  idle(): void
   /** Exactly once. `how` is an identifier: `deadline`, `SIGSEGV`, `exit-1`. */
   ended(how: string, fault: LoadFault | undefined): void
 }
@@ -30,13 +34,14 @@ export interface ProcessEvents {
 export class ModelProcess {
   readonly #events: ProcessEvents
   readonly #clock: Clock
+  readonly #times: RunTimes
   readonly #channel: WorkerChannel
   readonly #end = Promise.withResolvers<void>()
   readonly #loadTimer: NodeJS.Timeout
   #ready = false
   #inFlight: { readonly id: number; readonly run: PendingRun; readonly startedMs: number } | undefined
   #lastId = 0
-  #fastestMs = Number.POSITIVE_INFINITY
+  #graceTimer: NodeJS.Timeout | undefined
   #leaving = false
   /** Why we ended it ourselves, if we did. */
   #killedFor: string | undefined
@@ -45,6 +50,7 @@ export class ModelProcess {
   constructor(start: ProcessStart, events: ProcessEvents) {
     this.#events = events
     this.#clock = start.clock
+    this.#times = start.times
     this.#loadTimer = setTimeout(() => this.kill('load-timeout'), start.loadTimeoutMs).unref()
     this.#channel = launchWorker(start.command, start.packageFd, {
       message: (message) => this.#receive(message),
@@ -65,14 +71,26 @@ export class ModelProcess {
     this.#lastId += 1
     this.#inFlight = { id: this.#lastId, run, startedMs: this.#clock.monotonicMs() }
     this.#channel.hold(true)
-    this.#channel.send({ kind: 'run', id: this.#lastId, inputs: run.inputs })
+    const isSent = this.#channel.send({ kind: 'run', id: this.#lastId, inputs: run.inputs })
+    if (!isSent) this.#answer((pending) => pending.reject(new InferenceError('inference_failed', { about: 'tensors' })))
   }
 
-  /** The request was answered by its deadline. If it is the one in the process, only a kill frees the process of it. */
+  /**
+   * The request was answered by its deadline. If it is the one in the process, it has a grace in which a late answer
+   * frees the process; then only a kill does.
+   */
   abandon(run: PendingRun): void {
-    if (this.#inFlight?.run !== run) return
-    this.#inFlight = undefined
-    this.kill('deadline')
+    const late = this.#inFlight
+    if (late?.run !== run) return
+    const judge = () => {
+      if (this.#inFlight !== late) return
+      this.#times.record(run.inputs, this.#clock.monotonicMs() - late.startedMs)
+      this.kill('deadline')
+    }
+    // An answer that has arrived while we were busy is read before the process is judged.
+    const wait = () => setImmediate(judge)
+    if (this.#leaving) judge()
+    else this.#graceTimer = setTimeout(wait, this.#times.graceMs(run.inputs))
   }
 
   kill(reason: string): void {
@@ -84,7 +102,8 @@ export class ModelProcess {
   stop(graceMs: number): Promise<void> {
     this.#leaving = true
     this.#channel.hold(true)
-    if (!this.#ready) this.kill('stopped')
+    // One whose answer nobody waits for any more is not waited for here either.
+    if (!this.#ready || this.#graceTimer !== undefined) this.kill('stopped')
     else if (this.#inFlight === undefined) this.#channel.release()
     const timer = setTimeout(() => this.kill('stopped'), graceMs)
     return this.#end.promise.finally(() => clearTimeout(timer))
@@ -96,7 +115,7 @@ export class ModelProcess {
     const id = this.#inFlight?.id
     if (message?.kind === 'ready' && !this.#ready) this.#becomeReady(message.provider)
     else if (message?.kind === 'load-failed' && !this.#ready) this.#loadFailed(message)
-    else if (message?.kind === 'result' && message.id === id) this.#answer((run) => run.resolve(message.outputs))
+    else if (message?.kind === 'result' && message.id === id) this.#succeed(message.outputs)
     else if (message?.kind === 'run-failed' && message.id === id) this.#runFailed(message.reason)
     else this.kill('protocol-broken')
   }
@@ -120,26 +139,37 @@ export class ModelProcess {
     this.#answer((run) => run.reject(new InferenceError(code)))
   }
 
+  #succeed(outputs: Tensors): void {
+    const { run, startedMs } = this.#inFlight ?? {}
+    if (run !== undefined && startedMs !== undefined)
+      this.#times.record(run.inputs, this.#clock.monotonicMs() - startedMs)
+    this.#answer((pending) => pending.resolve(outputs))
+  }
+
   #answer(settle: (run: PendingRun) => void): void {
     if (this.#inFlight === undefined) return
-    const { run, startedMs } = this.#inFlight
-    const tookMs = this.#clock.monotonicMs() - startedMs
-    this.#fastestMs = Math.min(tookMs, this.#fastestMs)
-    this.#inFlight = undefined
+    const { run } = this.#inFlight
+    this.#endRun()
     settle(run)
     if (this.#leaving) {
       this.#channel.release()
     } else {
       this.#channel.hold(false)
-      this.#events.idle(this.#fastestMs)
+      this.#events.idle()
     }
+  }
+
+  #endRun(): void {
+    clearTimeout(this.#graceTimer)
+    this.#graceTimer = undefined
+    this.#inFlight = undefined
   }
 
   #ended({ how, outOfMemory }: WorkerEnd): void {
     clearTimeout(this.#loadTimer)
     const reason = this.#killedFor ?? (outOfMemory ? 'out-of-memory' : how)
     this.#inFlight?.run.reject(new InferenceError(lostCode(this.#leaving, reason)))
-    this.#inFlight = undefined
+    this.#endRun()
     this.#end.resolve()
     this.#events.ended(reason, this.#fault)
   }

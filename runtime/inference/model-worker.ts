@@ -2,10 +2,11 @@ import { closeSync, openSync } from 'node:fs'
 import type { Tensors } from '../../models/contract/tensor.ts'
 import { PackageError, type PackageErrorCode, packageErrors } from '../../models/package/errors.ts'
 import { InferenceError } from './errors.ts'
-import { findIsolation, type Isolation } from './isolation.ts'
+import { defaultMaxMemoryBytes, findIsolation, type Isolation } from './isolation.ts'
 import { type LoadFault, ModelProcess } from './model-process.ts'
 import { RequestQueue } from './request-queue.ts'
 import { type BackoffSettings, defaultBackoff, RestartBackoff } from './restart-backoff.ts'
+import { RunTimes } from './run-times.ts'
 import { isTensors } from './tensor-check.ts'
 import type { ModelWorker, ProviderReport, WorkerOptions, WorkerState, WorkerStatus } from './types.ts'
 
@@ -30,15 +31,20 @@ const defaultTuning: WorkerTuning = {
 
 /**
  * A model behind a queue and a process of its own; it starts at once. ONNX Runtime's `run` blocks its thread and cannot
- * be cancelled, so a deadline is a kill, and a native crash costs one request. A process that ends is replaced after a
+ * be cancelled, so one that stays on after its deadline and a grace is killed, and a native crash costs one request. A process that ends is replaced after a
  * wait that doubles; requests wait in the queue for the next one as long as their deadlines allow.
  */
 export function createModelWorker(options: WorkerOptions, tuning: Partial<WorkerTuning> = {}): ModelWorker {
   const settings = { ...defaultTuning, ...tuning }
-  const isolation = settings.isolation ?? findIsolation(options.memoryLimitBytes, options.threads)
+  const memoryBytes = Math.min(options.memoryLimitBytes, maxMemoryBytes(options))
+  const isolation = settings.isolation ?? findIsolation(memoryBytes, options.threads)
   const worker = new SupervisedWorker(options, settings, isolation)
   worker.start()
   return worker
+}
+
+function maxMemoryBytes(options: WorkerOptions): number {
+  return options.maxMemoryBytes ?? defaultMaxMemoryBytes()
 }
 
 class SupervisedWorker implements ModelWorker {
@@ -47,6 +53,7 @@ class SupervisedWorker implements ModelWorker {
   readonly #isolation: Isolation
   readonly #backoff: RestartBackoff
   readonly #queue: RequestQueue
+  readonly #times = new RunTimes()
   readonly #contentKey: Uint8Array
   readonly #loaded = Promise.withResolvers<ProviderReport>()
   #state: WorkerState = 'starting'
@@ -65,7 +72,12 @@ class SupervisedWorker implements ModelWorker {
     this.#tuning = tuning
     this.#isolation = isolation
     this.#backoff = new RestartBackoff(options.clock, tuning.backoff)
-    this.#queue = new RequestQueue(options.clock, options.maxQueue, (run) => this.#process?.abandon(run))
+    this.#queue = new RequestQueue({
+      clock: options.clock,
+      maxQueue: options.maxQueue,
+      typicalMs: (inputs) => this.#times.typicalMs(inputs),
+      onDeadline: (run) => this.#process?.abandon(run),
+    })
     this.#contentKey = Uint8Array.from(options.source.contentKey)
     // Nobody has to wait for ready(); the fault is in the status as well.
     this.#loaded.promise.catch(() => {})
@@ -76,6 +88,8 @@ class SupervisedWorker implements ModelWorker {
     try {
       if (isolation === 'required' && this.#isolation.report.level === 'plain')
         throw new InferenceError('inference_load_failed', { about: 'isolation is required' })
+      if (this.#options.memoryLimitBytes > maxMemoryBytes(this.#options))
+        throw new InferenceError('inference_load_failed', { about: 'memory' })
       // A descriptor of our own: the number given may be closed and reused for another file before a restart.
       this.#packageFd = openSync(`/proc/self/fd/${source.fd}`, 'r')
       this.#launch(this.#packageFd)
@@ -89,12 +103,12 @@ class SupervisedWorker implements ModelWorker {
     return this.#loaded.promise
   }
 
-  run(inputs: Tensors, deadlineMs: number): Promise<Tensors> {
+  run(inputs: Tensors, deadlineMs: number, client?: string): Promise<Tensors> {
     if (this.#state === 'stopped') return Promise.reject(this.#unavailable())
     if (!isTensors(inputs)) return Promise.reject(new InferenceError('inference_failed', { about: 'tensors' }))
-    const answer = this.#queue.add(inputs, deadlineMs)
+    const answer = this.#queue.add(inputs, deadlineMs, client)
     // One that finds the process idle is always tried, so that a slow first answer does not shut out what follows.
-    this.#serveNext(0)
+    this.#serveNext(() => true)
     return answer
   }
 
@@ -128,10 +142,10 @@ class SupervisedWorker implements ModelWorker {
     const load = { kind: 'load', payloadOffset, file, fileIndex, contentKey: this.#contentKey, salt, threads } as const
     const { loadTimeoutMs } = this.#tuning
     this.#process = new ModelProcess(
-      { command: this.#isolation.command(), packageFd, load, loadTimeoutMs, clock },
+      { command: this.#isolation.command(), packageFd, load, loadTimeoutMs, clock, times: this.#times },
       {
         ready: (provider) => this.#becameReady(provider),
-        idle: (fastestMs) => this.#serveNext(fastestMs),
+        idle: () => this.#serveNext(),
         ended: (how, fault) => this.#processEnded(how, fault),
       },
     )
@@ -147,14 +161,14 @@ class SupervisedWorker implements ModelWorker {
     this.#provider = provider
     this.#backoff.markReady()
     this.#loaded.resolve(provider)
-    this.#serveNext(0)
+    this.#serveNext()
   }
 
-  /** @param needMs time below which a request is not begun: the process would only be killed for it. */
-  #serveNext(needMs: number): void {
+  /** @param fits whether the time left is enough to begin a request. */
+  #serveNext(fits = (inputs: Tensors, leftMs: number) => this.#times.allows(inputs, leftMs)): void {
     const process = this.#process
     if (this.#state === 'stopped' || !process?.canRun) return
-    const run = this.#queue.take(needMs)
+    const run = this.#queue.take(fits)
     this.#state = run === undefined ? 'ready' : 'busy'
     if (run !== undefined) process.run(run)
   }
@@ -167,15 +181,16 @@ class SupervisedWorker implements ModelWorker {
     log.warn('inference.process-ended', { model: source.modelId, how, starts: this.#starts })
     const hopeless = fault !== undefined || this.#starts >= this.#tuning.loadAttempts
     if (this.#provider === undefined && hopeless) this.#giveUp(loadError(how, fault), how)
-    else this.#scheduleRestart()
+    else this.#scheduleRestart(how)
   }
 
-  #scheduleRestart(): void {
+  #scheduleRestart(how: string): void {
     const packageFd = this.#packageFd
     if (packageFd === undefined) return
     this.#state = 'waiting-to-restart'
     // Requests that wait have timers of their own that keep our process alive; an idle restart need not.
-    this.#restartTimer = setTimeout(() => this.#launch(packageFd), this.#backoff.nextDelayMs()).unref()
+    const delayMs = this.#backoff.nextDelayMs(how === 'deadline' ? 'deadline' : 'failure')
+    this.#restartTimer = setTimeout(() => this.#launch(packageFd), delayMs).unref()
   }
 
   #giveUp(fault: InferenceError, how: string): void {
@@ -209,7 +224,7 @@ class SupervisedWorker implements ModelWorker {
 function loadError(how: string, fault: LoadFault | undefined): InferenceError {
   if (fault === undefined) return new InferenceError('inference_load_failed', { about: how })
   const { stage, code } = fault
-  if (code in packageErrors)
+  if (Object.hasOwn(packageErrors, code))
     return new InferenceError('inference_load_failed', {
       about: stage,
       cause: new PackageError(code as PackageErrorCode),

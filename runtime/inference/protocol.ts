@@ -1,9 +1,10 @@
-import type { Tensors } from '../../models/contract/tensor.ts'
+import type { Tensor, Tensors } from '../../models/contract/tensor.ts'
 import type { ManifestFile } from '../../models/package/manifest.ts'
-import { isTensors } from './tensor-check.ts'
+import { encodeFrame, type Frame, type FrameLimits, orderLimits, replyLimits, runLimits } from './frames.ts'
 import type { ProviderReport } from './types.ts'
 
-/** The number under which a worker inherits the package: 0–2 are the standard streams, 3 is the channel. */
+/** The numbers under which a worker inherits its channel and the package; 0–2 are the standard streams. */
+export const CHANNEL_FD = 3
 export const PACKAGE_FD = 4
 
 /** First message of a process's life: what to decrypt and how to run it. */
@@ -35,22 +36,55 @@ export type FromWorker =
   | { readonly kind: 'result'; readonly id: number; readonly outputs: Tensors }
   | { readonly kind: 'run-failed'; readonly id: number; readonly reason: 'failed' | 'out-of-memory' }
 
-export type LoadStage = 'decrypt' | 'session'
+export type LoadStage = 'decrypt' | 'external data' | 'session'
+
+/** @returns undefined when the message is larger than the channel takes. */
+export function encodeToWorker(message: ToWorker): Buffer | undefined {
+  if (message.kind === 'run') {
+    const { inputs, ...rest } = message
+    return encodeFrame(rest, inputs, runLimits)
+  }
+  const { contentKey, salt, ...rest } = message
+  return encodeFrame(rest, { contentKey: bytesTensor(contentKey), salt: bytesTensor(salt) }, orderLimits)
+}
+
+/** The inside of {@link encodeToWorker}. What comes from our own runtime is not doubted, but for what a type needs. */
+export function readToWorker({ message, tensors }: Frame): ToWorker | undefined {
+  if (message.kind === 'run') return { ...(message as Omit<RunMessage, 'inputs'>), inputs: tensors }
+  const [contentKey, salt] = [tensors.contentKey?.data, tensors.salt?.data]
+  if (message.kind !== 'load' || !(contentKey instanceof Uint8Array) || !(salt instanceof Uint8Array)) return undefined
+  return { ...(message as Omit<LoadMessage, 'contentKey' | 'salt'>), contentKey, salt }
+}
+
+/** @returns undefined when the outputs are larger than the channel takes. */
+export function encodeFromWorker(message: FromWorker): Buffer | undefined {
+  if (message.kind !== 'result') return encodeFrame(message, {}, runLimits)
+  const { outputs, ...rest } = message
+  return encodeFrame(rest, outputs, runLimits)
+}
+
+/** How large the answer to a message may be. */
+export function answerLimits(message: ToWorker): FrameLimits {
+  return message.kind === 'load' ? replyLimits : runLimits
+}
 
 /** Reads a worker's message, or undefined when it is not one: a worker that has been taken over can send anything. */
-export function readFromWorker(message: unknown): FromWorker | undefined {
-  if (typeof message !== 'object' || message === null) return undefined
-  const { kind, id, outputs, reason, stage, code, provider } = message as Record<string, unknown>
+export function readFromWorker({ message, tensors }: Frame): FromWorker | undefined {
+  const { kind, id, reason, stage, code, provider } = message
+  if (kind === 'result') return typeof id === 'number' ? { kind, id, outputs: tensors } : undefined
+  if (Object.keys(tensors).length > 0) return undefined
   if (kind === 'ready') return isProviderReport(provider) ? { kind, provider } : undefined
   if (kind === 'load-failed') return isStage(stage) && isCode(code) ? { kind, stage, code } : undefined
-  if (typeof id !== 'number') return undefined
-  if (kind === 'result') return isTensors(outputs) ? { kind, id, outputs } : undefined
-  if (kind === 'run-failed') return reason === 'failed' || reason === 'out-of-memory' ? { kind, id, reason } : undefined
-  return undefined
+  if (kind !== 'run-failed' || typeof id !== 'number') return undefined
+  return reason === 'failed' || reason === 'out-of-memory' ? { kind, id, reason } : undefined
+}
+
+function bytesTensor(data: Uint8Array): Tensor {
+  return { dtype: 'bool', dims: [data.length], data }
 }
 
 function isStage(value: unknown): value is LoadStage {
-  return value === 'decrypt' || value === 'session'
+  return value === 'decrypt' || value === 'external data' || value === 'session'
 }
 
 function isCode(value: unknown): value is string {

@@ -4,6 +4,8 @@ import { InferenceError } from './errors.ts'
 
 /** setTimeout takes no more; a longer one would fire at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1
+const MIN_RETRY_MS = 1_000
+const MAX_RETRY_MS = 30_000
 
 /** One request from arrival to answer. It is settled exactly once, by whoever comes first. */
 export interface PendingRun {
@@ -13,70 +15,119 @@ export interface PendingRun {
   reject(error: InferenceError): void
 }
 
+export interface QueueSettings {
+  readonly clock: Clock
+  readonly maxQueue: number
+  /** How long one request takes, about, to say when a place will be free. */
+  typicalMs(inputs: Tensors): number
+  /** Told of each request that was answered by its deadline, after that answer. */
+  onDeadline(run: PendingRun): void
+}
+
 /**
- * The requests that wait for the worker, oldest first. The deadline of each runs from arrival to answer, in the queue
- * and in the worker alike: at that moment it is answered, whatever the worker does.
+ * The requests that wait for the worker. Clients take turns, and each has its own requests served in their order: one
+ * with hundreds delays another by one of them. The deadline of each runs from arrival to answer, in the queue and in
+ * the worker alike: at that moment it is answered, whatever the worker does.
  */
 export class RequestQueue {
-  readonly #clock: Clock
-  readonly #maxQueue: number
-  readonly #onDeadline: (run: PendingRun) => void
-  readonly #waiting = new Set<PendingRun>()
+  readonly #settings: QueueSettings
+  /** By client, in the order of their turns; none is empty. Undefined stands for the box itself. */
+  readonly #turns = new Map<string | undefined, Set<PendingRun>>()
+  #size = 0
 
-  /** `onDeadline` is told of each request that was answered by its deadline, after that answer. */
-  constructor(clock: Clock, maxQueue: number, onDeadline: (run: PendingRun) => void) {
-    this.#clock = clock
-    this.#maxQueue = maxQueue
-    this.#onDeadline = onDeadline
+  constructor(settings: QueueSettings) {
+    this.#settings = settings
   }
 
-  /** @throws InferenceError (as a rejection) inference_overloaded | inference_deadline, or what the run is rejected with. */
-  add(inputs: Tensors, deadlineMs: number): Promise<Tensors> {
-    const leftMs = deadlineMs - this.#clock.monotonicMs()
+  /**
+   * @param client whose request it is; without one it is the box's own, which is bounded by the queue alone.
+   * @throws InferenceError (as a rejection) inference_overloaded | inference_deadline, or what the run is rejected with.
+   */
+  add(inputs: Tensors, deadlineMs: number, client?: string): Promise<Tensors> {
+    const leftMs = deadlineMs - this.#settings.clock.monotonicMs()
     if (!(leftMs > 0)) return Promise.reject(new InferenceError('inference_deadline'))
-    if (this.#waiting.size >= this.#maxQueue) return Promise.reject(new InferenceError('inference_overloaded'))
+    if (!this.#hasPlace(client)) return Promise.reject(this.#overloaded(inputs))
     return new Promise((resolve, reject) => {
-      // Not unref'ed: a caller that awaits this answer must get it, even when nothing else keeps the process alive.
-      const timer = setTimeout(() => this.#expire(run), Math.min(leftMs, MAX_TIMER_MS))
-      const settle = () => {
+      let settled = false
+      const settle = (): boolean => {
+        if (settled) return false
         clearTimeout(timer)
-        this.#waiting.delete(run)
+        this.#remove(run, client)
+        settled = true
+        return true
       }
       const run: PendingRun = {
         inputs,
         deadlineMs,
-        resolve: (outputs) => {
-          settle()
-          resolve(outputs)
-        },
-        reject: (error) => {
-          settle()
-          reject(error)
-        },
+        resolve: (outputs) => void (settle() && resolve(outputs)),
+        reject: (error) => void (settle() && reject(error)),
       }
-      this.#waiting.add(run)
+      const expire = () => {
+        if (settled) return
+        run.reject(new InferenceError('inference_deadline'))
+        this.#settings.onDeadline(run)
+      }
+      // Not unref'ed: a caller that awaits this answer must get it, even when nothing else keeps the process alive.
+      // Timers come before what has arrived: after a pause of ours, an answer that is there already is read first.
+      const timer = setTimeout(() => setImmediate(expire), Math.min(leftMs, MAX_TIMER_MS))
+      this.#insert(run, client)
     })
   }
 
   /**
-   * Takes the oldest request out of the queue; its deadline goes on.
-   * One with less time left than `needMs` is answered with inference_deadline instead: the worker would only be killed for it.
+   * Takes the next request out of the queue; its deadline goes on. One for which `fits` says that its time left is too
+   * short is answered with inference_deadline instead: the worker would only be busy with it in vain.
    */
-  take(needMs: number): PendingRun | undefined {
-    for (const run of this.#waiting) {
-      this.#waiting.delete(run)
-      if (run.deadlineMs - this.#clock.monotonicMs() > needMs) return run
+  take(fits: (inputs: Tensors, leftMs: number) => boolean): PendingRun | undefined {
+    for (;;) {
+      const run = this.#next()
+      if (run === undefined) return undefined
+      const leftMs = run.deadlineMs - this.#settings.clock.monotonicMs()
+      if (leftMs > 0 && fits(run.inputs, leftMs)) return run
       run.reject(new InferenceError('inference_deadline'))
     }
-    return undefined
   }
 
   rejectAll(error: InferenceError): void {
-    for (const run of this.#waiting) run.reject(error)
+    for (const waiting of [...this.#turns.values()]) for (const run of waiting) run.reject(error)
   }
 
-  #expire(run: PendingRun): void {
-    run.reject(new InferenceError('inference_deadline'))
-    this.#onDeadline(run)
+  /** As many places as it leaves to others: one alone gets half of them, and there is always one for a newcomer. */
+  #hasPlace(client: string | undefined): boolean {
+    const free = this.#settings.maxQueue - this.#size
+    const own = client === undefined ? 0 : (this.#turns.get(client)?.size ?? 0)
+    return own < free
+  }
+
+  #overloaded(inputs: Tensors): InferenceError {
+    const drainMs = this.#size * this.#settings.typicalMs(inputs)
+    const retryAfterMs = Math.min(MAX_RETRY_MS, Math.max(MIN_RETRY_MS, drainMs))
+    return new InferenceError('inference_overloaded', { retryAfterMs })
+  }
+
+  #insert(run: PendingRun, client: string | undefined): void {
+    const waiting = this.#turns.get(client)
+    if (waiting === undefined) this.#turns.set(client, new Set([run]))
+    else waiting.add(run)
+    this.#size += 1
+  }
+
+  #remove(run: PendingRun, client: string | undefined): void {
+    const waiting = this.#turns.get(client)
+    if (!waiting?.delete(run)) return
+    this.#size -= 1
+    if (waiting.size === 0) this.#turns.delete(client)
+  }
+
+  /** The oldest request of the client whose turn it is; that client is last then. */
+  #next(): PendingRun | undefined {
+    for (const [client, waiting] of this.#turns) {
+      for (const run of waiting) {
+        this.#remove(run, client)
+        if (this.#turns.delete(client)) this.#turns.set(client, waiting)
+        return run
+      }
+    }
+    return undefined
   }
 }

@@ -26,12 +26,16 @@ export class RestartBackoff {
     this.#readySinceMs = this.#clock.monotonicMs()
   }
 
-  /** The process has ended. @returns the wait before the next one, in milliseconds. */
-  nextDelayMs(): number {
+  /**
+   * The process has ended. @returns the wait before the next one, in milliseconds.
+   * @param cause a process that we ended at a deadline is no sign that the next will fail: it does not count.
+   */
+  nextDelayMs(cause: 'deadline' | 'failure' = 'failure'): number {
     const { firstMs, capMs, stableMs } = this.#settings
     const since = this.#readySinceMs
     if (since !== undefined && this.#clock.monotonicMs() - since >= stableMs) this.#failures = 0
     this.#readySinceMs = undefined
+    if (cause === 'deadline') return firstMs
     const delayMs = Math.min(capMs, firstMs * 2 ** this.#failures)
     this.#failures += 1
     return delayMs

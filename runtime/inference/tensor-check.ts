@@ -4,7 +4,7 @@ import type { Tensor, Tensors } from '../../models/contract/tensor.ts'
 export const MAX_TENSORS = 64
 export const MAX_TENSOR_BYTES = 64 * 1024 * 1024
 const MAX_RANK = 16
-const MAX_NAME_LENGTH = 256
+export const MAX_NAME_LENGTH = 256
 
 /**
  * True when a value is a set of well-formed tensors within the limits: known types, dims that multiply to the data's
@@ -25,9 +25,13 @@ export function isTensors(value: unknown): value is Tensors {
 function isTensor(value: unknown): value is Tensor {
   if (typeof value !== 'object' || value === null) return false
   const { dtype, dims, data } = value as { dtype?: unknown; dims?: unknown; data?: unknown }
-  if (!Array.isArray(dims) || dims.length > MAX_RANK || !dims.every(isDimension)) return false
+  if (!isDimensions(dims)) return false
   const count = dims.reduce<number>((product, dim) => product * dim, 1)
   return isDataOf(dtype, data) && data.length === count
+}
+
+export function isDimensions(value: unknown): value is number[] {
+  return Array.isArray(value) && value.length <= MAX_RANK && value.every(isDimension)
 }
 
 function isDimension(value: unknown): value is number {

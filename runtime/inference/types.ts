@@ -22,7 +22,9 @@ export interface WorkerOptions {
   readonly threads: number
   /** What the model may take on top of the process's own memory (see `processDataBytes` in isolation.ts). */
   readonly memoryLimitBytes: number
-  /** Requests that may wait; one more is refused. */
+  /** The most that a package may ask for; one that asks for more is not loaded. Half of the machine's memory by default. */
+  readonly maxMemoryBytes?: number
+  /** Requests that may wait; one more is refused. A client may take as many places as it leaves free. */
   readonly maxQueue: number
   /** `required`: without bubblewrap the model is not loaded. `preferred`: it is, and the report says so. */
   readonly isolation: 'required' | 'preferred'
@@ -65,9 +67,13 @@ export interface ModelWorker {
   ready(): Promise<ProviderReport>
   /**
    * Runs the model once. `deadlineMs` is on the monotonic clock: at that moment the caller has its answer or a typed
-   * error, and a worker still busy with this request is killed.
+   * error. A worker still busy with this request then has a short grace, and is killed.
+   * @param client whose request it is: clients take turns, and each has a share of the queue. Without one it is the
+   * box's own.
+   * @throws InferenceError (as a rejection) inference_deadline | inference_worker_lost | inference_out_of_memory |
+   * inference_failed | inference_unavailable | inference_overloaded, which says when to come again
    */
-  run(inputs: Tensors, deadlineMs: number): Promise<Tensors>
+  run(inputs: Tensors, deadlineMs: number, client?: string): Promise<Tensors>
   status(): WorkerStatus
   stop(): Promise<void>
 }

@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { Socket } from 'node:net'
 import { constants } from 'node:os'
+import { FrameReader } from './frames.ts'
 import type { WorkerCommand } from './isolation.ts'
-import { type FromWorker, readFromWorker, type ToWorker } from './protocol.ts'
+import { answerLimits, CHANNEL_FD, encodeToWorker, type FromWorker, readFromWorker, type ToWorker } from './protocol.ts'
 
 /** How a process ended: an identifier for status and log, and whether its last words were that memory ran out. */
 export interface WorkerEnd {
@@ -11,7 +12,7 @@ export interface WorkerEnd {
 }
 
 export interface WorkerEvents {
-  /** Undefined: what came is no message of the protocol. */
+  /** Undefined: what came is no message of the protocol, or nobody asked for it. Nothing comes after it. */
   message(message: FromWorker | undefined): void
   /** Exactly once, whatever happened; nothing comes after it. */
   ended(end: WorkerEnd): void
@@ -19,7 +20,11 @@ export interface WorkerEvents {
 
 export interface WorkerChannel {
   readonly pid: number | undefined
-  send(message: ToWorker): void
+  /**
+   * Asks the process something; until its one answer is whole it may send, and at no other time.
+   * @returns false when the message is larger than the channel takes: nothing was sent.
+   */
+  send(message: ToWorker): boolean
   /** Whether the process keeps ours alive: while it is loading or busy, not while it is idle. */
   hold(held: boolean): void
   /** Closes the channel: an idle process leaves by itself. */
@@ -29,13 +34,16 @@ export interface WorkerChannel {
 }
 
 const STDERR_TAIL_BYTES = 8192
+/** Our workers write a line or two. One that writes more would keep us busy reading it. */
+const STDERR_MAX_BYTES = 1024 * 1024
 /** Standard error may close after the exit is known; longer than this nobody waits for the last words. */
 const LAST_WORDS_MS = 100
 const OUT_OF_MEMORY = /out of memory|bad_alloc|allocation failed/i
 
 /**
- * Starts a worker process with the package as an inherited descriptor. It has no standard output, and what it writes
- * to standard error is only searched for its last words: the runtime's texts can quote an element of an input.
+ * Starts a worker process with the package as an inherited descriptor, and one end of a pair of sockets. It has no
+ * standard output, and what it writes to standard error is only searched for its last words: the runtime's texts can
+ * quote an element of an input.
  */
 export function launchWorker(command: WorkerCommand, packageFd: number, events: WorkerEvents): WorkerChannel {
   const child = spawn(command.file, command.args, {
@@ -43,23 +51,39 @@ export function launchWorker(command: WorkerCommand, packageFd: number, events: 
     cwd: '/',
     // A session and process group of its own: an interrupt typed at a terminal goes to us, and we stop in our order.
     detached: true,
-    stdio: ['ignore', 'ignore', 'pipe', 'ipc', packageFd],
-    serialization: 'advanced',
+    stdio: ['ignore', 'ignore', 'pipe', 'pipe', packageFd],
   })
-  const kill = () => killGroup(child)
-  let released = false
-  watchEnd(child, events)
-  child.on('message', (message) => events.message(readFromWorker(message)))
+  // Node makes such a `pipe` of two connected Unix sockets, so it goes both ways. Missing when nothing could be started.
+  const socket = child.stdio[CHANNEL_FD] as Socket | null | undefined
+  let reader: FrameReader | undefined
+  const kill = () => {
+    killGroup(child)
+    socket?.destroy()
+  }
+  watchEnd(child, events, kill)
+  socket?.on('data', (chunk: Buffer) => {
+    if (socket.destroyed) return
+    const frame = reader?.push(chunk) ?? 'broken'
+    if (frame === 'incomplete') return
+    reader = undefined
+    if (frame === 'broken') kill()
+    events.message(frame === 'broken' ? undefined : readFromWorker(frame))
+  })
+  // Its close follows, and says all there is to say.
+  socket?.on('error', () => {})
   // A process that has closed its channel is of no use, even when it still runs. Mostly it is dying, and says of what.
-  child.on('disconnect', () => released || setTimeout(kill, LAST_WORDS_MS).unref())
+  socket?.on('close', () => setTimeout(kill, LAST_WORDS_MS).unref())
   return {
     pid: child.pid,
-    send: (message) => void child.send(message, (error) => error === null || kill()),
-    hold: (held) => hold(child, held),
-    release: () => {
-      released = true
-      if (child.connected) child.disconnect()
+    send: (message) => {
+      const frame = encodeToWorker(message)
+      if (frame === undefined) return false
+      reader = new FrameReader(answerLimits(message))
+      socket?.write(frame, () => message.kind === 'load' && frame.fill(0))
+      return true
     },
+    hold: (held) => hold([child, socket, child.stderr as Socket | null], held),
+    release: () => socket?.end(),
     kill,
   }
 }
@@ -74,16 +98,19 @@ function killGroup(child: ChildProcess): void {
   }
 }
 
-function hold(child: ChildProcess, held: boolean): void {
-  const parts = [child, child.channel, child.stderr as Socket | null]
+function hold(
+  parts: readonly (Pick<Socket, 'ref' | 'unref'> | ChildProcess | null | undefined)[],
+  held: boolean,
+): void {
   for (const part of parts) {
     if (held) part?.ref()
     else part?.unref()
   }
 }
 
-function watchEnd(child: ChildProcess, events: WorkerEvents): void {
+function watchEnd(child: ChildProcess, events: WorkerEvents, kill: () => void): void {
   let tail = ''
+  let written = 0
   let how: string | undefined
   let ended = false
   const end = () => {
@@ -94,6 +121,8 @@ function watchEnd(child: ChildProcess, events: WorkerEvents): void {
   child.stderr?.setEncoding('latin1')
   child.stderr?.on('data', (text: string) => {
     tail = (tail + text).slice(-STDERR_TAIL_BYTES)
+    written += text.length
+    if (written > STDERR_MAX_BYTES) kill()
   })
   child.on('exit', (code, signal) => {
     how = signal ?? exitName(code ?? 0)

@@ -2,12 +2,15 @@ import { closeSync } from 'node:fs'
 import { env, InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node'
 import { errorCode } from '../../device/platform/errors.ts'
 import type { Tensor, Tensors } from '../../models/contract/tensor.ts'
+import { externalData } from '../../models/onnx/external-data.ts'
 import { decryptFile } from '../../models/package/container.ts'
-import type { FromWorker, LoadMessage, RunMessage, ToWorker } from './protocol.ts'
+import { PackageError } from '../../models/package/errors.ts'
+import { InferenceError } from './errors.ts'
+import type { FromWorker, LoadMessage, LoadStage, RunMessage, ToWorker } from './protocol.ts'
 import { PACKAGE_FD } from './protocol.ts'
 import { isTensors } from './tensor-check.ts'
 
-/** What the process has of the world: one channel to its parent. It ends when that closes. */
+/** What the process has of the world: one channel to its parent (worker-port.ts). */
 export interface WorkerPort {
   send(message: FromWorker): void
 }
@@ -26,15 +29,21 @@ export function serveModel(port: WorkerPort): (message: ToWorker) => Promise<voi
 
 async function load(message: LoadMessage, port: WorkerPort): Promise<InferenceSession | undefined> {
   let model: Buffer | undefined
+  let stage: LoadStage = 'decrypt'
   try {
     model = decrypt(message)
+    const finding = externalData(model)
+    stage = finding === 'external data' ? finding : 'session'
+    // The library reads tensors from any file, or any place in memory, that a model names: it never sees such a model.
+    if (finding === 'external data') throw new PackageError('package_model_external')
+    if (finding === 'malformed') throw new InferenceError('inference_load_failed')
     const session = await createSession(model, message.threads)
     const runtime = `onnxruntime ${env.versions.node}`
     port.send({ kind: 'ready', provider: { provider: 'cpu', runtime, threads: message.threads } })
     return session
   } catch (error) {
     const code = OUT_OF_MEMORY.test(String(error)) ? 'inference_out_of_memory' : errorCode(error)
-    port.send({ kind: 'load-failed', stage: model === undefined ? 'decrypt' : 'session', code })
+    port.send({ kind: 'load-failed', stage, code })
     return undefined
   } finally {
     // ONNX Runtime has its own copy of the weights by now; ours need not wait for the garbage collector.

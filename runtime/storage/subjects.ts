@@ -22,6 +22,8 @@ export interface Subject {
 export interface SubjectKeys {
   /** @throws StorageError storage_body_damaged when the stored key does not unwrap; undefined when there is none. */
   keyOf(pseudonym: string): Uint8Array | undefined
+  /** Is this identifier the one that the register keeps under the pseudonym? */
+  isKnownAs(pseudonym: string, subject: string): boolean
 }
 
 export interface SubjectRegister extends Subjects, SubjectKeys {
@@ -73,6 +75,7 @@ export function verifySubjectKey(database: Database, kek: Uint8Array, mayStore: 
 /** Keys for reading bodies, from a database that may be read-only. */
 export function openSubjectKeys(database: Database, kek: Uint8Array): SubjectKeys {
   const wrapKey = derive(kek, 'subject-wrap')
+  const lookupKey = derive(kek, 'subject-lookup')
   const cached = new Recent<Uint8Array>(CACHED_SUBJECTS)
   const find = database.prepare<SubjectRow>(
     'SELECT pseudonym, lookup, nonce, wrapped FROM subjects WHERE pseudonym = ?',
@@ -87,7 +90,16 @@ export function openSubjectKeys(database: Database, kek: Uint8Array): SubjectKey
       cached.set(pseudonym, key)
       return key
     },
+    isKnownAs: (pseudonym, subject) => {
+      const row = find.get(pseudonym)
+      return row !== undefined && lookupOf(subject, lookupKey).equals(row.lookup)
+    },
   }
+}
+
+/** Keyed hash of the patient's identifier. */
+function lookupOf(subject: string, lookupKey: Uint8Array): Buffer {
+  return derive(lookupKey, 'subject', sha256(subject))
 }
 
 /**
@@ -124,8 +136,9 @@ export function openSubjects(database: Database, kek: Uint8Array, randomness: Ra
   }
   return {
     keyOf: reader.keyOf,
+    isKnownAs: reader.isKnownAs,
     open: (subject) => {
-      const lookup = derive(lookupKey, 'subject', sha256(subject))
+      const lookup = lookupOf(subject, lookupKey)
       const name = lookup.toString('hex')
       const known = cached.get(name) ?? pending.get(name)
       if (known !== undefined) return known

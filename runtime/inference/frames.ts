@@ -1,0 +1,142 @@
+import type { Tensor, Tensors } from '../../models/contract/tensor.ts'
+import { isDimensions, MAX_NAME_LENGTH, MAX_TENSOR_BYTES, MAX_TENSORS } from './tensor-check.ts'
+
+/**
+ * How messages cross to a worker and back, over a plain pair of sockets: `u32 length ‖ u32 header length ‖ header ‖ data`,
+ * little-endian, where `length` counts all that follows it. The header is JSON, `{ …message, tensors: [{ name, dtype,
+ * dims }] }`; the data are the raw bytes of those tensors, one after the other. Node's own channel is not used: it
+ * deserialises before we see anything, so a worker that has been taken over could end us with a few bytes.
+ * Both sides use this file; it imports nothing but the check of tensors.
+ */
+export interface Frame {
+  readonly message: Readonly<Record<string, unknown>>
+  readonly tensors: Tensors
+}
+
+export interface FrameLimits {
+  readonly maxHeaderBytes: number
+  readonly maxTensorBytes: number
+}
+
+/** A request or its answer. */
+export const runLimits: FrameLimits = { maxHeaderBytes: 64 * 1024, maxTensorBytes: MAX_TENSOR_BYTES }
+/** What is said about a load: no tensors. */
+export const replyLimits: FrameLimits = { maxHeaderBytes: 4 * 1024, maxTensorBytes: 0 }
+/** The order to load carries the hash of every chunk of the model, so its header is as long as a manifest. */
+export const orderLimits: FrameLimits = { maxHeaderBytes: 4 * 1024 * 1024, maxTensorBytes: MAX_TENSOR_BYTES }
+
+const PREFIX_BYTES = 8
+const LENGTH_BYTES = 4
+const arrays = { float32: Float32Array, int64: BigInt64Array, bool: Uint8Array } as const
+const utf8 = new TextDecoder('utf-8', { fatal: true })
+
+/** @returns the bytes of one frame, copied; undefined when header or data are larger than the limits. */
+export function encodeFrame(message: object, tensors: Tensors, limits: FrameLimits): Buffer | undefined {
+  const shapes = Object.entries(tensors).map(([name, { dtype, dims }]) => ({ name, dtype, dims }))
+  const header = Buffer.from(JSON.stringify({ ...message, tensors: shapes }))
+  const data = Object.values(tensors).map((tensor) => bytesOf(tensor.data))
+  const dataBytes = data.reduce((total, { length }) => total + length, 0)
+  if (header.length > limits.maxHeaderBytes || dataBytes > limits.maxTensorBytes) return undefined
+  const frame = Buffer.allocUnsafeSlow(PREFIX_BYTES + header.length + dataBytes)
+  frame.writeUInt32LE(frame.length - LENGTH_BYTES, 0)
+  frame.writeUInt32LE(header.length, LENGTH_BYTES)
+  frame.set(header, PREFIX_BYTES)
+  let offset = PREFIX_BYTES + header.length
+  for (const part of data) {
+    frame.set(part, offset)
+    offset += part.length
+  }
+  return frame
+}
+
+/**
+ * Reads one frame from chunks as they come. Nothing is kept but what the frame itself needs, and nothing is allocated
+ * before the length that asks for it was held against the limits.
+ */
+export class FrameReader {
+  readonly #parts: Generator<Uint8Array, Frame | undefined, undefined>
+  #part: IteratorResult<Uint8Array, Frame | undefined>
+  #filled = 0
+
+  constructor(limits: FrameLimits) {
+    this.#parts = frameParts(limits)
+    this.#part = this.#parts.next()
+  }
+
+  /** `broken`: not a frame within the limits, or more than one. After that, and after the frame, nothing may be pushed. */
+  push(chunk: Uint8Array): Frame | 'incomplete' | 'broken' {
+    let rest = chunk
+    while (!this.#part.done && rest.length > 0) {
+      const part = this.#part.value
+      const taken = rest.subarray(0, part.length - this.#filled)
+      part.set(taken, this.#filled)
+      this.#filled += taken.length
+      rest = rest.subarray(taken.length)
+      if (this.#filled === part.length) {
+        this.#filled = 0
+        this.#part = this.#parts.next()
+      }
+    }
+    if (!this.#part.done) return 'incomplete'
+    return this.#part.value === undefined || rest.length > 0 ? 'broken' : this.#part.value
+  }
+}
+
+/** Yields each buffer to be filled, and returns the frame, or undefined as soon as what was filled is not one. */
+function* frameParts(limits: FrameLimits): Generator<Uint8Array, Frame | undefined, undefined> {
+  const prefix = new DataView(new ArrayBuffer(PREFIX_BYTES))
+  yield bytesOf(prefix)
+  const headerBytes = prefix.getUint32(LENGTH_BYTES, true)
+  const dataBytes = prefix.getUint32(0, true) - LENGTH_BYTES - headerBytes
+  if (headerBytes === 0 || headerBytes > limits.maxHeaderBytes) return undefined
+  if (dataBytes < 0 || dataBytes > limits.maxTensorBytes) return undefined
+  const header = new Uint8Array(headerBytes)
+  yield header
+  const parsed = parseHeader(header)
+  if (parsed === undefined || !fill(parsed.shapes, dataBytes)) return undefined
+  const tensors = parsed.shapes.map(({ name, dtype, dims, count }): [string, Tensor] => {
+    return [name, { dtype, dims, data: new arrays[dtype](count) }]
+  })
+  for (const [, { data }] of tensors) if (data.length > 0) yield bytesOf(data)
+  return { message: parsed.message, tensors: Object.fromEntries(tensors) }
+}
+
+interface Shape {
+  readonly name: string
+  readonly dtype: Tensor['dtype']
+  readonly dims: readonly number[]
+  readonly count: number
+}
+
+function parseHeader(header: Uint8Array): { message: Frame['message']; shapes: Shape[] } | undefined {
+  let value: unknown
+  try {
+    value = JSON.parse(utf8.decode(header))
+  } catch {
+    return undefined
+  }
+  if (typeof value !== 'object' || value === null) return undefined
+  const { tensors, ...message } = value as Record<string, unknown>
+  if (!Array.isArray(tensors) || tensors.length > MAX_TENSORS) return undefined
+  const shapes = tensors.map(readShape).filter((shape) => shape !== undefined)
+  const names = new Set(shapes.map(({ name }) => name))
+  return names.size === tensors.length ? { message, shapes } : undefined
+}
+
+function readShape(value: unknown): Shape | undefined {
+  if (typeof value !== 'object' || value === null) return undefined
+  const { name, dtype, dims } = value as Record<string, unknown>
+  if (typeof name !== 'string' || name.length > MAX_NAME_LENGTH || !isDimensions(dims)) return undefined
+  if (dtype !== 'float32' && dtype !== 'int64' && dtype !== 'bool') return undefined
+  return { name, dtype, dims, count: dims.reduce((product, dim) => product * dim, 1) }
+}
+
+/** Whether these tensors take the data exactly. A product beyond 2^53 is inexact, and far beyond any limit. */
+function fill(shapes: readonly Shape[], dataBytes: number): boolean {
+  const sizes = shapes.map(({ dtype, count }) => count * arrays[dtype].BYTES_PER_ELEMENT)
+  return sizes.reduce((total, size) => total + size, 0) === dataBytes
+}
+
+function bytesOf(view: ArrayBufferView): Uint8Array {
+  return new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
+}
