@@ -200,7 +200,12 @@ function runtimeConfig(deviceId: string): RuntimeConfig {
     tls: { key: 'server/server.key', certificate: 'server/server.pem', clientAuthority: 'authority/ca.pem' },
     database: { path: 'data/wardstone.db', key: 'keys/database.key' },
     subjectsKey: 'keys/subjects.key',
-    log: { origin: `wardstone.local/${deviceId}`, key: 'keys/log.key', publicKey: 'keys/log.pub' },
+    log: {
+      origin: `wardstone.local/${deviceId}`,
+      key: 'keys/log.key',
+      publicKey: 'keys/log.pub',
+      checkpoint: 'log.checkpoint',
+    },
     trust: { vendor: 'signing/vendor.pub', fleet: 'signing/fleet.pub', packageKey: 'device/package.key' },
     store: 'store',
     inference: { threads: 1, maxQueue: 256, isolation: 'preferred' },

@@ -92,7 +92,9 @@ async function startLedger(
   const signer = await loadSigner(provider, files.text(config.log.key))
   const subjectKey = files.key(config.subjectsKey)
   const verifier = await loadVerifier(provider, files.text(config.log.publicKey))
-  const ledger = await openLedger({ database, subjectKey, signer, verifier, origin: config.log.origin, ...parts })
+  const { origin, checkpoint } = config.log
+  const keptCheckpoint = checkpoint === undefined ? undefined : files.path(checkpoint)
+  const ledger = await openLedger({ database, subjectKey, signer, verifier, origin, keptCheckpoint, ...parts })
   started.defer(() => ledger.close())
   return ledger
 }

@@ -9,7 +9,12 @@ export const runtimeConfigSchema = z.strictObject({
   tls: z.strictObject({ key: path, certificate: path, clientAuthority: path }),
   database: z.strictObject({ path, key: path }),
   subjectsKey: path,
-  log: z.strictObject({ origin: z.string().regex(/^[A-Za-z0-9./-]{1,128}$/), key: path, publicKey: path }),
+  log: z.strictObject({
+    origin: z.string().regex(/^[A-Za-z0-9./-]{1,128}$/),
+    key: path,
+    publicKey: path,
+    checkpoint: path.optional(),
+  }),
   trust: z.strictObject({ vendor: path, fleet: path, packageKey: path }),
   /** A folder with one folder per slot: package.wspkg, image.json, grant.json. */
   store: path,

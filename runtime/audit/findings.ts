@@ -1,4 +1,4 @@
-/** What the verifier can say about a log; docs/audit-format.md §9 tells how each name is arrived at. */
+/** What the verifier can say about a log; docs/audit-format.md §10 tells how each name is arrived at. */
 export type FindingName = 'edited' | 'deleted' | 'inserted' | 'reordered'
 
 export type FindingSubject = 'leaf' | 'body' | 'checkpoint' | 'activation' | 'head' | 'schema'

@@ -9,9 +9,10 @@ import { createEvidenceStore, type EvidenceStore } from '../storage/evidence-sto
 import { createEvidenceWriter, type EvidenceRows, type EvidenceWriter } from '../storage/evidence-writer.ts'
 import { asStorageError } from '../storage/sqlite-errors.ts'
 import { openSubjects, type SubjectRegister, type Subjects } from '../storage/subjects.ts'
-import { signCheckpoint } from './checkpoint.ts'
+import { type Checkpoint, signCheckpoint } from './checkpoint.ts'
 import { type Entry, prepareEntry } from './entry.ts'
 import { AuditError } from './errors.ts'
+import { createKeptCheckpoint, type KeptCheckpoint, verifyKeptCheckpoint } from './kept-checkpoint.ts'
 import { encodeLeaf } from './leaf.ts'
 import { type LogHead, openHead, readHead } from './log-head.ts'
 import { verifyKeyName } from './signed-note.ts'
@@ -32,6 +33,8 @@ export interface LedgerOptions {
   readonly randomness: Randomness
   readonly log: Log
   readonly maxQueue?: number
+  /** Where the newest checkpoint is kept outside the database. */
+  readonly keptCheckpoint?: string | undefined
 }
 
 export interface LedgerHandle extends Ledger {
@@ -62,11 +65,24 @@ export async function openLedger(options: LedgerOptions): Promise<LedgerHandle> 
   const { database, signer, verifier, origin } = options
   verifyKeyName(origin)
   if (signer.keyId !== verifier.keyId) throw new AuditError('audit_log_foreign')
+  const { keptCheckpoint } = options
+  const before =
+    keptCheckpoint === undefined ? undefined : await verifyKeptCheckpoint(keptCheckpoint, database, verifier, origin)
   const head = await openHead(database, verifier, origin)
   const subjects = openSubjects(database, options.subjectKey, options.randomness)
   const ledger = new GroupLedger(options, head, subjects)
-  if (head.frontier.size === 0) await ledger.commit({ leaf: { kind: 'log-opened', origin, key: verifier.keyId } })
+  if (head.frontier.size === 0)
+    await ledger.commit({ leaf: { ...firstLeaf(origin, verifier), ...predecessor(before) } })
   return ledger
+}
+
+const firstLeaf = (origin: string, { keyId }: Verifier) => ({ kind: 'log-opened' as const, origin, key: keyId })
+
+/** A log that follows another names where that one was last known to be. */
+function predecessor(before: Checkpoint | undefined): Record<string, string | number> {
+  if (before === undefined) return {}
+  const { origin, size, root } = before
+  return { previousOrigin: origin, previousSize: size, previousRoot: Buffer.from(root).toString('hex') }
 }
 
 /**
@@ -80,6 +96,7 @@ class GroupLedger implements LedgerHandle {
   readonly #register: SubjectRegister
   readonly #writer: EvidenceWriter
   readonly #wal: WalKeeper
+  readonly #kept: KeptCheckpoint | undefined
   #head: LogHead
   /** After a failed write the database says where the log ends. */
   #isHeadStale = false
@@ -93,6 +110,8 @@ class GroupLedger implements LedgerHandle {
     this.#register = subjects
     this.#writer = createEvidenceWriter(options.database, subjects)
     this.#wal = createWalKeeper(options.database, options.log)
+    this.#kept =
+      options.keptCheckpoint === undefined ? undefined : createKeptCheckpoint(options.keptCheckpoint, options.log)
     this.subjects = subjects
     this.store = createEvidenceStore(options.database, subjects, options.origin)
   }
@@ -116,6 +135,7 @@ class GroupLedger implements LedgerHandle {
     if (this.#isClosed) return
     this.#isClosed = true
     await this.#flushing
+    this.#kept?.close()
     this.#wal.close()
     this.#register.wipe()
     this.#options.database.close()
@@ -182,6 +202,7 @@ class GroupLedger implements LedgerHandle {
     const stored = { size, frontier: encodeFrontier(head.frontier), chain: head.chain, note }
     this.#writer.write(rows, stored, { origin, key: verifier.keyId })
     this.#head = head
+    this.#kept?.offer(note)
     return rows.map(({ leaf }) => ({ origin, leafIndex: leaf.index, leafHash: Buffer.from(leaf.hash).toString('hex') }))
   }
 }

@@ -12,6 +12,8 @@ export interface VerifySite {
   readonly subjectsKeyPath: string
   readonly logPublicKeyPath: string
   readonly origin: string
+  /** The checkpoint that the runtime keeps outside the database, where it does; --checkpoint comes before it. */
+  readonly keptCheckpointPath?: string | undefined
 }
 
 export interface CommandStream {
@@ -93,7 +95,8 @@ function parseOptions(
 
 async function runVerify(site: VerifySite, checkpointPath: string | undefined, io: VerifyIo): Promise<LogReport> {
   const text = (path: string) => Buffer.from(io.readFile(path)).toString('utf8')
-  const knownCheckpoint = checkpointPath === undefined ? undefined : text(checkpointPath)
+  const path = checkpointPath ?? site.keptCheckpointPath
+  const knownCheckpoint = path === undefined ? undefined : text(path)
   const verifier = await io.loadVerifier(text(site.logPublicKeyPath))
   const subjectKey = io.readFile(site.subjectsKeyPath)
   const database = openDatabase({ path: site.databasePath, key: io.readFile(site.databaseKeyPath), readonly: true })

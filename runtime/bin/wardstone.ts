@@ -69,12 +69,14 @@ function verifySite(site: string): VerifySite {
   const path = join(root, 'runtime.json')
   if (!existsSync(path)) throw new RuntimeError('runtime_site_missing', { about: path })
   const config = loadConfig(path, runtimeConfigSchema)
+  const kept = config.log.checkpoint === undefined ? undefined : resolve(root, config.log.checkpoint)
   return {
     databasePath: resolve(root, config.database.path),
     databaseKeyPath: resolve(root, config.database.key),
     subjectsKeyPath: resolve(root, config.subjectsKey),
     logPublicKeyPath: resolve(root, config.log.publicKey),
     origin: config.log.origin,
+    keptCheckpointPath: kept !== undefined && existsSync(kept) ? kept : undefined,
   }
 }
 

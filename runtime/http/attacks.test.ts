@@ -246,14 +246,9 @@ describe('requests that two servers would read differently', () => {
   })
 
   it('pipelined requests are answered in order', async () => {
-    const answer = await clinician.raw(
-      head('GET', '/v1/models') + head('GET', '/v1/health') + head('GET', '/nowhere', 'Connection: close'),
-    )
-    expect(answer.match(/"models":\[\{"slot":"news2","state":"active"|"status":"ready"|"route_unknown"/g)?.length).toBe(
-      3,
-    )
-    expect(answer.indexOf('intendedUse')).toBeLessThan(answer.indexOf('"status":"ready"'))
-    expect(answer.indexOf('"status":"ready"')).toBeLessThan(answer.indexOf('route_unknown'))
+    const answer = await clinician.raw(head('GET', '/v1/models') + head('GET', '/nowhere', 'Connection: close'))
+    expect(answer.match(/"models":\[\{"slot":"news2","state":"active"|"route_unknown"/g)?.length).toBe(2)
+    expect(answer.indexOf('intendedUse')).toBeLessThan(answer.indexOf('route_unknown'))
   })
 
   it('an error after a request that still waits is never taken for its answer', async () => {
@@ -278,7 +273,7 @@ describe('requests that two servers would read differently', () => {
     connection.write(post(goodText).repeat(40))
     await connection.closed(2000)
     expect(connection.isClosed).toBe(true)
-    expect(finishers.length).toBeLessThanOrEqual(16)
+    expect(finishers.length).toBeLessThanOrEqual(2)
     for (const finish of finishers) finish()
     server.decisions.onDecide = async () => examples.DecisionAnswer
   })
@@ -356,8 +351,9 @@ describe('before the body', () => {
 
 describe('under load and under fuzz', () => {
   it('100 connections at once', async () => {
+    const clients = await Promise.all(Array.from({ length: 5 }, (_, index) => server.as('bedside', `monitor-${index}`)))
     const replies = await Promise.all(
-      Array.from({ length: 100 }, () => clinician.call('/v1/decisions', { body: goodText })),
+      Array.from({ length: 100 }, (_, index) => clients[index % 5]!.call('/v1/decisions', { body: goodText })),
     )
     expect(replies.map((reply) => reply.status)).toEqual(Array.from({ length: 100 }, () => 200))
     expect(new Set(replies.map((reply) => reply.headers['x-request-id'])).size).toBe(100)

@@ -87,7 +87,7 @@ describe('a text of any length in any place of a body', () => {
   for (const [name, schema] of bodies) {
     const shape = z.toJSONSchema(schema, { io: 'input' }) as Schema
     it(`${name} has places for texts`, () => {
-      expect([...bodiesWith(shape, 'text')].length).toBeGreaterThan(3)
+      expect([...bodiesWith(shape, 'text')].length).toBeGreaterThan(2)
     })
     it.each(hostile)(`${name}: %s is refused in bounded time`, (_, make) => {
       const places = [...bodiesWith(shape, '')].length

@@ -140,6 +140,14 @@ const provocations: Readonly<Record<number, (route: Route, name: RouteName) => P
     server.decisions.onDecide = async () => refused()
     return send(await allowed(route), route, name)
   },
+  429: async (route, name) => {
+    const limits = { maxInFlight: 0 }
+    const strict = await startTestServer(site, { limits })
+    const client = await strict.as(roles.find((role) => isAllowed(role, route.action)) ?? 'bedside')
+    const answer = await send(client, route, name)
+    await strict.app.close()
+    return answer
+  },
   431: async (route) => raw(await allowed(route), `${headOf(route)}X-Long: ${'x'.repeat(9000)}\r\n\r\n`),
   500: (route, name) => failing(new TypeError('x'), route, name),
   502: (route, name) => failing(new InferenceError('inference_worker_lost'), route, name),

@@ -80,6 +80,7 @@ describe('decision request', () => {
     ['a day that does not exist', withInput({ value: 1, at: '2026-02-30T10:00:00Z' }), 'inputs.heart-rate.at'],
     ['an hour that does not exist', withInput({ value: 1, at: '2026-02-03T24:00:00Z' }), 'inputs.heart-rate.at'],
     ['an offset that does not exist', withInput({ value: 1, at: '2026-02-03T10:00:00+25:00' }), 'inputs.heart-rate.at'],
+    ['an offset that is not known', withInput({ value: 1, at: '2026-02-03T10:00:00-00:00' }), 'inputs.heart-rate.at'],
     ['a time in milliseconds', withInput({ value: 1, at: NOW }), 'inputs.heart-rate.at'],
   ])('with %s is refused', (_, sent, about) => {
     expect(fault(sent)).toBe(`request_malformed: ${about}`)
@@ -89,6 +90,13 @@ describe('decision request', () => {
     for (const subject of ['4711', 'MRN 0042/7', 'x'.repeat(128), 'José Ñandú', '患者42', 'a+b@c^d|e']) {
       expect(fault(body({ subject }))).toBe('taken')
     }
+  })
+
+  it('takes offsets of nothing, and characters that are two units', () => {
+    for (const at of ['2026-02-03T10:00:00Z', '2026-02-03T10:00:00+00:00', '2026-02-03T10:00:00.123456-05:00'])
+      expect(fault(withInput({ value: 1, at }))).toBe('taken')
+    expect(fault(body({ subject: '\u{20000}'.repeat(128) }))).toBe('taken')
+    expect(fault(body({ subject: '\u{20000}'.repeat(129) }))).toBe('request_malformed: subject')
   })
 
   it('takes 1000 observations and not 1001, 256 inputs and not 257', () => {
@@ -112,6 +120,10 @@ describe('feedback and ids', () => {
     for (const reason of ['', '   ', 'r'.repeat(2001), 'a\0b', 'a\nb', 7, null]) {
       expect(() => parseFeedback({ verdict: 'accept', reason })).toThrow('reason')
     }
+    for (const reason of ['\ud83d', 'a\u0378', '\u200b \ue000'])
+      expect(() => parseFeedback({ verdict: 'accept', reason })).toThrow('reason')
+    for (const reason of ['.', ' a', 'a\u200bb', 'Zu fr\u00fch; \u{1f600}'])
+      expect(parseFeedback({ verdict: 'accept', reason }).reason).toBe(reason)
     expect(() => parseFeedback({ verdict: 'maybe', reason: 'r' })).toThrow('verdict')
     expect(() => parseFeedback({ verdict: 'accept', reason: 'r', by: 'other' })).toThrow('body')
   })

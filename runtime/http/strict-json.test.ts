@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { errorCode } from '../../device/platform/errors.ts'
 import { parseStrictJson } from './strict-json.ts'
 
@@ -84,8 +84,28 @@ describe('strict JSON', () => {
     [`${'['.repeat(9)}${']'.repeat(9)}`, 'request_too_deep'],
     [`[${Array(1000).fill('1').join(',')}]`, 'read'],
     [`[${Array(1001).fill('1').join(',')}]`, 'request_too_many_values'],
+    ['['.repeat(9), 'request_too_deep'],
+    ['["half', 'request_not_json'],
+    ['["half\\\\', 'request_not_json'],
+    ['["half\\', 'request_not_json'],
+    ['[-]', 'request_not_json'],
+    [']', 'request_not_json'],
+    [`["${'a'.repeat(8192)}"]`, 'read'],
+    [`["${'a'.repeat(8193)}"]`, 'request_text_too_long'],
+    [`["${'\\u0041'.repeat(8192)}"]`, 'read'],
+    [`["${'\\u0041'.repeat(8193)}"]`, 'request_text_too_long'],
+    [`{"${'a'.repeat(8193)}":1}`, 'request_text_too_long'],
+    [`["${'a'.repeat(1_000_000)}`, 'request_text_too_long'],
   ])('%.40s → %s', (text, code) => {
     expect(codeOf(text)).toBe(code)
+  })
+
+  it('finds what is too deep before anything is built from it', () => {
+    const parse = vi.spyOn(JSON, 'parse')
+    const deep = codeOf('{"a":'.repeat(9))
+    const calls = parse.mock.calls.length
+    parse.mockRestore()
+    expect([deep, calls]).toEqual(['request_too_deep', 0])
   })
 
   it('takes bounded time for a megabyte of anything', () => {

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createTestSite, type HostileOptions, type TestSite, type TlsIdentity } from './testkit/certificates.ts'
 import { codeIn, type TestClient } from './testkit/client.ts'
@@ -213,6 +214,38 @@ describe('who is accepted by TLS but not known', () => {
       .client(await site.device('box-1'))
       .raw('GET /%zz HTTP/1.1\r\nHost: b\r\nConnection: close\r\n\r\n')
     expect(codeIn(answer)).toBe('access_unauthenticated')
+  })
+})
+
+describe('a certificate that is withdrawn', () => {
+  it('stops to speak at once, also on an open connection, and stands in the evidence by its name', async () => {
+    const revoked = new Set<string>()
+    const own = await startTestServer(site, { isRevoked: (fingerprint) => revoked.has(fingerprint) })
+    const identity = await site.client('clinician', 'ward-1')
+    const [client, other] = [own.client(identity), await own.as('clinician', 'ward-2')]
+    const agent = client.agent()
+    expect((await client.call('/v1/health', { agent })).status).toBe(200)
+    revoked.add(new X509Certificate(identity.cert).fingerprint256.replaceAll(':', '').toLowerCase())
+    for (const path of ['/v1/health', '/nowhere', '/%zz']) {
+      const reply = await client.call(path, { agent })
+      expect([reply.status, reply.json.error?.code]).toEqual([401, 'access_revoked'])
+    }
+    expect((await client.call('/v1/health')).status, 'a new connection').toBe(401)
+    expect((await other.call('/v1/health')).status).toBe(200)
+    agent.destroy()
+    await own.app.close()
+    const leaf = { kind: 'refused', code: 'access_revoked', client: 'ward-1', role: 'clinician' }
+    expect(own.ledger.ofKind('refused')[0]).toEqual({ ...leaf, route: '/v1/health' })
+  })
+
+  it('is not given the benefit of a list that cannot be asked', async () => {
+    const isRevoked = () => {
+      throw new TypeError('unreadable')
+    }
+    const own = await startTestServer(site, { isRevoked })
+    const reply = await (await own.as('clinician')).post('/v1/decisions', {})
+    expect(reply.status).toBe(500)
+    await own.app.close()
   })
 })
 

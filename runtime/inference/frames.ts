@@ -28,7 +28,6 @@ export const orderLimits: FrameLimits = { maxHeaderBytes: 4 * 1024 * 1024, maxTe
 const PREFIX_BYTES = 8
 const LENGTH_BYTES = 4
 const arrays = { float32: Float32Array, int64: BigInt64Array, bool: Uint8Array } as const
-const utf8 = new TextDecoder('utf-8', { fatal: true })
 
 /** @returns the bytes of one frame, copied; undefined when header or data are larger than the limits. */
 export function encodeFrame(message: object, tensors: Tensors, limits: FrameLimits): Buffer | undefined {
@@ -37,7 +36,7 @@ export function encodeFrame(message: object, tensors: Tensors, limits: FrameLimi
   const data = Object.values(tensors).map((tensor) => bytesOf(tensor.data))
   const dataBytes = data.reduce((total, { length }) => total + length, 0)
   if (header.length > limits.maxHeaderBytes || dataBytes > limits.maxTensorBytes) return undefined
-  const frame = Buffer.allocUnsafeSlow(PREFIX_BYTES + header.length + dataBytes)
+  const frame = Buffer.allocUnsafe(PREFIX_BYTES + header.length + dataBytes)
   frame.writeUInt32LE(frame.length - LENGTH_BYTES, 0)
   frame.writeUInt32LE(header.length, LENGTH_BYTES)
   frame.set(header, PREFIX_BYTES)
@@ -90,7 +89,7 @@ function* frameParts(limits: FrameLimits): Generator<Uint8Array, Frame | undefin
   const dataBytes = prefix.getUint32(0, true) - LENGTH_BYTES - headerBytes
   if (headerBytes === 0 || headerBytes > limits.maxHeaderBytes) return undefined
   if (dataBytes < 0 || dataBytes > limits.maxTensorBytes) return undefined
-  const header = new Uint8Array(headerBytes)
+  const header = Buffer.alloc(headerBytes)
   yield header
   const parsed = parseHeader(header)
   if (parsed === undefined || !fill(parsed.shapes, dataBytes)) return undefined
@@ -108,10 +107,10 @@ interface Shape {
   readonly count: number
 }
 
-function parseHeader(header: Uint8Array): { message: Frame['message']; shapes: Shape[] } | undefined {
+function parseHeader(header: Buffer): { message: Frame['message']; shapes: Shape[] } | undefined {
   let value: unknown
   try {
-    value = JSON.parse(utf8.decode(header))
+    value = JSON.parse(header.toString('utf8'))
   } catch {
     return undefined
   }

@@ -1,37 +1,43 @@
-import { Socket } from 'node:net'
+import { readSync, writeSync } from 'node:fs'
 import { FrameReader, orderLimits } from './frames.ts'
 import { CHANNEL_FD, encodeFromWorker, type FromWorker, readToWorker, type ToWorker } from './protocol.ts'
 import type { WorkerPort } from './worker-process.ts'
 
+const READ_BYTES = 256 * 1024
+
 /**
- * The inside of the channel: hands each message to `serve`, sends its answer, and calls `closed` when the other side
- * is gone or speaks another language.
+ * The inside of the channel: hands each message to `serve` and sends its answer. Returns when the other side is gone or
+ * speaks another language. It blocks while it waits: this process has nothing else to do, and an event loop would only
+ * make each answer later.
  */
-export function openPort(serve: (port: WorkerPort) => (message: ToWorker) => Promise<void>, closed: () => void): void {
-  let reader = new FrameReader(orderLimits)
-  const handle = serve({ send: (message) => void socket.write(encoded(message)) })
-  // One buffer of our own, wiped after each read: the first message brings the content key, the others patients' data.
-  const onread = {
-    buffer: new Uint8Array(64 * 1024),
-    callback: (bytes: number, buffer: Uint8Array) => {
-      const chunk = buffer.subarray(0, bytes)
-      const frame = reader.push(chunk)
-      chunk.fill(0)
-      if (frame === 'incomplete') return true
-      reader = new FrameReader(orderLimits)
-      const message = frame === 'broken' ? undefined : readToWorker(frame)
-      if (message === undefined) closed()
-      else void handle(message)
-      return true
-    },
+export async function servePort(serve: (port: WorkerPort) => (message: ToWorker) => Promise<void>): Promise<void> {
+  const handle = serve({ send: (message) => sendAll(encoded(message)) })
+  const buffer = new Uint8Array(READ_BYTES)
+  for (;;) {
+    const message = readMessage(buffer)
+    if (message === undefined) return
+    await handle(message)
   }
-  const socket = new Socket({ fd: CHANNEL_FD, readable: true, writable: true, onread })
-  socket.on('error', closed)
-  socket.on('end', closed)
-  socket.on('close', closed)
 }
 
-function encoded(message: FromWorker): Buffer {
+/** The buffer is wiped after each read: the first message brings the content key, the others patients' data. */
+function readMessage(buffer: Uint8Array): ToWorker | undefined {
+  const reader = new FrameReader(orderLimits)
+  for (;;) {
+    const chunk = buffer.subarray(0, readSync(CHANNEL_FD, buffer))
+    if (chunk.length === 0) return undefined
+    const frame = reader.push(chunk)
+    chunk.fill(0)
+    if (frame === 'broken') return undefined
+    if (frame !== 'incomplete') return readToWorker(frame)
+  }
+}
+
+function sendAll(frame: Uint8Array): void {
+  for (let sent = 0; sent < frame.length; ) sent += writeSync(CHANNEL_FD, frame, sent)
+}
+
+function encoded(message: FromWorker): Uint8Array {
   const frame = encodeFromWorker(message)
   if (frame !== undefined) return frame
   // Only outputs can be too large, and this is not.

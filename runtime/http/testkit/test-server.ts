@@ -23,7 +23,7 @@ export interface TestServer {
 /** The real server on a real socket, in front of a fake decision room. */
 export async function startTestServer(
   site: TestSite,
-  options: { limits?: Partial<HttpLimits>; clock?: Clock } = {},
+  options: { limits?: Partial<HttpLimits>; clock?: Clock; isRevoked?: (fingerprint: string) => boolean } = {},
 ): Promise<TestServer> {
   const decisions = new FakeDecisions()
   const ledger = new FakeLedger()
@@ -36,6 +36,7 @@ export async function startTestServer(
     clock,
     log: createLog(clock, (line) => logLines.push(line), 'debug'),
     limits: options.limits ?? {},
+    ...(options.isRevoked === undefined ? {} : { isRevoked: options.isRevoked }),
   })
   await app.listen({ host: '127.0.0.1', port: 0 })
   const { port } = app.server.address() as AddressInfo
