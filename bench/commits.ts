@@ -90,11 +90,10 @@ const outbound: OutboundRow = {
   v: 1,
   kind: 'decision',
   model: 'bench',
-  version: '1.0.0',
+  release: 1,
   result: 'none',
   latency: 'under-10ms',
   alert: false,
-  feedback: 'none',
 }
 
 function evidence(): Evidence {

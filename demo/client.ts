@@ -8,6 +8,16 @@ export interface Answer {
 
 const MAX_ANSWER_BYTES = 4 * 1024 * 1024
 
+const CLOCK_CODES = ['CERT_NOT_YET_VALID', 'CERT_HAS_EXPIRED']
+
+function connectionError(cause: NodeJS.ErrnoException, what: string): DemoError {
+  const { code = '' } = cause
+  if (CLOCK_CODES.includes(code)) {
+    return new DemoError('demo_clock_wrong', { cause, about: `it says ${new Date().toISOString()}; ${code}` })
+  }
+  return new DemoError('demo_request_failed', { cause, about: code === '' ? what : `${what}: ${code}` })
+}
+
 /** A client of the local API, as a bedside device would be one: TLS 1.3, its own certificate, kept-alive connections. */
 export class ApiClient {
   readonly #agent: Agent
@@ -67,7 +77,7 @@ export class ApiClient {
       },
     )
     outgoing.on('timeout', () => outgoing.destroy())
-    outgoing.on('error', (cause) => reject(new DemoError('demo_request_failed', { cause, about: `${method} ${path}` })))
+    outgoing.on('error', (cause) => reject(connectionError(cause, `${method} ${path}`)))
     outgoing.end(body)
     return promise
   }

@@ -1,5 +1,14 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -186,6 +195,7 @@ describe('a demo that cannot', () => {
     writeFileSync(join(tampered, 'store/news2/package.wspkg'), 'x', { flag: 'r+' })
     const { code, err } = await demo('--once', '--site', tampered)
     expect(code).toBe(1)
+    expect(err).toMatch(/demo_model_unavailable/)
     expect(err).toMatch(/news2: .*package_/)
   })
 
@@ -217,5 +227,57 @@ describe('a demo that cannot', () => {
     expect((await demo('--colour')).code).toBe(2)
     expect((await demo('--stays', 'many')).code).toBe(2)
     expect((await demo('--help')).out).toContain('Usage:')
+  })
+})
+
+describe('a demo started as the README says', () => {
+  /** The configured port, free or not: the one thing that every other test replaces. */
+  async function configuredPort(root: string): Promise<number> {
+    const server = createServer()
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const { port } = server.address() as { port: number }
+    await new Promise((resolve) => server.close(resolve))
+    const path = join(root, 'runtime.json')
+    const config = JSON.parse(readFileSync(path, 'utf8')) as { listen: { port: number } }
+    config.listen.port = port
+    writeFileSync(path, JSON.stringify(config))
+    return port
+  }
+
+  it('listens where its configuration says, without --port', async () => {
+    const port = await configuredPort(site)
+    const { code, out, err } = await start(['--once', '--site', site]).ended
+    expect(err).toBe('')
+    expect(code).toBe(0)
+    expect(out).toContain(`https://127.0.0.1:${port}`)
+  })
+
+  it('twice at the same moment makes one site, and nobody loses evidence', { timeout: 60_000 }, async () => {
+    const both = join(folder, 'both')
+    const ended = await Promise.all([demo('--once', '--site', both), demo('--once', '--site', both)])
+    const codes = ended.map(({ code }) => code)
+    expect(codes).toContain(0)
+    for (const { code, err } of ended) if (code !== 0) expect(err).toMatch(/storage_locked|demo_site_/)
+    const { code } = await demo('--once', '--site', both)
+    expect(code).toBe(0)
+    expect(readdirSync(folder).filter((name) => name.includes('.making-'))).toEqual([])
+  })
+
+  it('goes on deciding when its log cannot be written', async () => {
+    rmSync(join(site, 'data/runtime.log'), { force: true })
+    mkdirSync(join(site, 'data/runtime.log'))
+    const { code } = await demo('--once', '--site', site)
+    rmSync(join(site, 'data/runtime.log'), { recursive: true })
+    expect(code).toBe(0)
+  })
+
+  it('takes the folder that the archive of stays unpacks to, and no pipe', async () => {
+    const nested = join(folder, 'nested')
+    mkdirSync(join(nested, 'patients'), { recursive: true })
+    copyFileSync(join(folder, 'stays', 'p1.psv'), join(nested, 'patients', 'p1.psv'))
+    expect((await demo('--once', '--data', nested, '--site', site)).code).toBe(0)
+    const { code, err } = await demo('--once', '--data', '/dev/zero', '--site', site)
+    expect(code).toBe(1)
+    expect(err).toContain('demo_data_unreadable')
   })
 })

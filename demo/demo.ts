@@ -48,7 +48,13 @@ const INTERRUPTED = 130
 export async function runDemo(options: DemoOptions, stopAsked: Promise<void>, output: DemoOutput): Promise<number> {
   const patients = options.data === undefined ? madeUpPatients() : await realStays(options.data, options.stays, output)
   const site = await openSite(options.site, siteTools(output))
-  const runtime = await startRuntimeProcess(site.path('runtime.json'), site.path('data/runtime.log'), options.port)
+  const starting = startRuntimeProcess(site.path('runtime.json'), site.path('data/runtime.log'), options.port)
+  const isStopped = await Promise.race([stopAsked.then(() => true), starting.then(() => false)])
+  const runtime = await starting
+  if (isStopped) {
+    await runtime.stop()
+    return INTERRUPTED
+  }
   const stopped = Promise.race([stopAsked.then(() => 'asked' as const), runtime.ended.then(() => 'ended' as const)])
   try {
     output.say(`The appliance answers at ${runtime.url} (only on this machine).`)
@@ -59,13 +65,13 @@ export async function runDemo(options: DemoOptions, stopAsked: Promise<void>, ou
     for (const fault of health.faults) output.say(`To see to: ${fault}`)
     if (options.json) output.data(`${JSON.stringify({ decisions, health })}\n`)
     if (cutShort) return INTERRUPTED
-    const code = outcome(health, decisions)
-    if (options.once) return code
+    if (options.data !== undefined && decisions.some(isUndocumented)) output.say(UNDOCUMENTED)
+    if (options.once) return outcome(health, decisions)
     output.say(tryItYourself(site, runtime.url, decisions.at(-1)?.decisionId ?? ''))
     output.say('Ctrl-C stops everything.')
     if ((await stopped) === 'ended')
-      throw new DemoError('demo_runtime_failed', { about: `see ${site.path('data/runtime.log')}` })
-    return code
+      throw new DemoError('demo_runtime_stopped', { about: site.path('data/runtime.log') })
+    return 0
   } finally {
     await runtime.stop()
     output.say('Stopped.')
@@ -142,12 +148,14 @@ async function sendOne(client: ApiClient, body: unknown): Promise<ShownDecision>
   const startedMs = performance.now()
   const { status, body: answer } = await client.post('/v1/decisions', body)
   const isAnswer = typeof answer === 'object' && answer !== null && 'decision' in answer
-  if (!isAnswer) throw new DemoError('demo_request_failed', { about: `status ${status} ${errorCodeIn(answer)}` })
+  if (!isAnswer) throw new DemoError('demo_request_refused', { about: `status ${status}: ${errorIn(answer)}` })
   return shownDecision(answer as DecisionAnswer, performance.now() - startedMs)
 }
 
-function errorCodeIn(answer: unknown): string {
-  return (answer as { error?: { code?: string } } | null)?.error?.code ?? ''
+/** The runtime's own words: its code and what to do. */
+function errorIn(answer: unknown): string {
+  const { code = '', message = '' } = (answer as { error?: { code?: string; message?: string } } | null)?.error ?? {}
+  return `${code}. ${message}`
 }
 
 export function clientAs(role: Role, site: Site, url: string, maxSockets = 4): ApiClient {
@@ -160,9 +168,17 @@ function countRefused(decisions: readonly ShownDecision[]): number {
   return decisions.filter(({ outcome }) => outcome === 'refused').length
 }
 
+const UNDOCUMENTED =
+  'Most of these stays do not document oxygen, consciousness and pregnancy: NEWS2 says so and scores nothing, since nothing is guessed.'
+
+function isUndocumented({ model, reason }: ShownDecision): boolean {
+  return model === 'news2' && reason.startsWith('input_missing')
+}
+
 /** A demo in which a model does not run, or nothing was decided, has not gone well, whatever it printed. */
 function outcome(health: HealthReport, decisions: readonly ShownDecision[]): number {
-  const down = health.models.filter(({ state }) => state === 'unavailable')
-  if (down.length > 0) throw new DemoError('demo_runtime_failed', { about: health.faults.join(' ') })
+  const down = health.models.filter(({ state }) => state === 'unavailable').map(({ slot }) => slot)
+  const faults = health.faults.filter((fault) => down.some((slot) => fault.startsWith(`${slot}:`)))
+  if (down.length > 0) throw new DemoError('demo_model_unavailable', { about: faults.join(' ') })
   return decisions.length > 0 ? 0 : 1
 }

@@ -2,13 +2,18 @@ import { WardstoneError, type WardstoneErrorOptions } from '../device/platform/e
 
 export const demoErrors = {
   demo_site_incomplete:
-    'The development site lacks a file. Move the folder away (or delete it) and start again; a new site is made.',
+    'The development site lacks a file. Put it back, or make another site with --site. The folder holds the audit log: keep it.',
   demo_site_unreadable:
     'The development site cannot be read. Check the permissions of the folder, or choose another with --site.',
   demo_site_unwritable:
     'The development site cannot be written. Check the permissions of the folder, or choose another with --site.',
   demo_disk_full: 'The disk is full. Free some space and start again; nothing half-made was left behind.',
   demo_site_foreign: 'The folder exists and is not a development site of this release. Choose another with --site.',
+  demo_model_unavailable: 'A model does not run; what the others decided stands above.',
+  demo_runtime_stopped: 'The runtime stopped by itself. Its last words are in its log.',
+  demo_clock_wrong:
+    'A certificate of the site is not valid now. Check the clock of this machine, or make another site with --site.',
+  demo_request_refused: 'The runtime refused a request of the demo.',
   demo_runtime_failed: 'The runtime could not start.',
   demo_request_failed: 'The runtime did not answer a request.',
   demo_data_unreadable:

@@ -4,7 +4,7 @@ import type { Randomness } from '../device/crypto/randomness.ts'
 import { loadSigner, type Signer } from '../device/crypto/signing.ts'
 import { readFileBounded, syncDirectory, writeFileAtomic } from '../device/platform/atomic-file.ts'
 import { type PackageDraft, packageIdentity, packModel } from '../models/package/pack.ts'
-import { signGrant, signImageTargets, wrapContentKey } from '../models/package/targets.ts'
+import { MAX_IMAGE_BYTES, signGrant, signImageTargets, wrapContentKey } from '../models/package/targets.ts'
 import { packageFiles, type Site, type SiteTools, siteWriteError } from './site.ts'
 
 const GRANT_DAYS = 365
@@ -76,7 +76,6 @@ async function installModel(
     [packageFile]: packed.bytes,
     [imageFile]: image,
     [grantFile]: grant,
-    release: String(releaseCounter),
   })
 }
 
@@ -97,7 +96,15 @@ function fillSlot(site: Site, slot: string, files: Readonly<Record<string, Uint8
   }
 }
 
+/** By what the vendor signed for the slot. What cannot be read is left to the runtime, which names the fault. */
 function isInstalled(site: Site, slot: string, releaseCounter: number): boolean {
-  const release = site.path(`store/${slot}/release`)
-  return existsSync(release) && Number(readFileBounded(release, 64).toString('utf8')) >= releaseCounter
+  const image = site.path(`store/${slot}/${packageFiles[1]}`)
+  if (!existsSync(image)) return false
+  try {
+    const { signed } = JSON.parse(readFileBounded(image, MAX_IMAGE_BYTES).toString('utf8'))
+    const entries = Object.values(signed.targets) as { custom: { releaseCounter: number } }[]
+    return entries.every(({ custom }) => custom.releaseCounter >= releaseCounter)
+  } catch {
+    return true
+  }
 }

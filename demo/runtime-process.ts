@@ -33,6 +33,8 @@ export async function startRuntimeProcess(
     },
   )
   const log = createWriteStream(logPath, { flags: 'a', mode: 0o600 })
+  // Losing the log must not stop the decisions: a full disk takes the log first.
+  log.on('error', () => {})
   let lastWords = ''
   child.stderr.on('data', (part: Buffer) => {
     log.write(part)

@@ -82,7 +82,7 @@ function checkSite(site: Site): SiteRecord {
     if (record.version !== SITE_VERSION || !Array.isArray(record.slots))
       throw new DemoError('demo_site_foreign', { about: site.root })
     const slotFiles = record.slots.flatMap((slot) => packageFiles.map((name) => `store/${slot}/${name}`))
-    for (const name of [...siteFiles, ...slotFiles]) requireFile(site, name)
+    for (const name of [...siteFiles, ...slotFiles, 'data']) requireFile(site, name)
     return record
   } catch (cause) {
     if (cause instanceof DemoError) throw cause
@@ -90,10 +90,18 @@ function checkSite(site: Site): SiteRecord {
   }
 }
 
+/** A file that is missing is told from one that may not be looked at: only the first makes the site incomplete. */
 function requireFile(site: Site, name: string): void {
-  if (!existsSync(site.path(name)) || statSync(site.path(name)).size === 0)
-    throw new DemoError('demo_site_incomplete', { about: name })
-  accessSync(site.path(name), constants.R_OK)
+  const path = site.path(name)
+  try {
+    const size = statSync(path).size
+    accessSync(path, constants.R_OK)
+    if (size > 0) return
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT')
+      throw new DemoError('demo_site_unreadable', { cause, about: path })
+  }
+  throw new DemoError('demo_site_incomplete', { about: path })
 }
 
 function recordSite(site: Site, slots: readonly string[]): void {
@@ -108,13 +116,19 @@ async function makeSite(site: Site, tools: SiteTools): Promise<void> {
   tools.progress(`Making a development site in ${site.root}`)
   try {
     await writeSite(siteAt(making), tools)
-    if (existsSync(site.root)) rmSync(site.root, { recursive: true })
+    // Takes the place of nothing or of an empty folder, never of another start's site.
     renameSync(making, site.root)
     syncDirectory(dirname(site.root))
   } catch (cause) {
     rmSync(making, { recursive: true, force: true })
+    if (isTaken(cause)) return void checkSite(site)
     throw siteWriteError(cause, site.root)
   }
+}
+
+/** Another start was quicker: its site stands there now, and is used. */
+function isTaken(cause: unknown): boolean {
+  return ['ENOTEMPTY', 'EEXIST'].includes((cause as NodeJS.ErrnoException).code ?? '')
 }
 
 /** What an earlier start left when it was killed while it made the site; its process must be gone. */

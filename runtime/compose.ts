@@ -10,6 +10,7 @@ import { readFileBounded } from '../device/platform/atomic-file.ts'
 import type { Clock } from '../device/platform/clock.ts'
 import type { Log } from '../device/platform/log.ts'
 import type { PackagePaths, PackageTrust } from '../models/package/open.ts'
+import { createRevocationList } from './access/revocation.ts'
 import { type LedgerHandle, openLedger } from './audit/ledger.ts'
 import type { RuntimeConfig } from './config.ts'
 import { loadSlot, type SlotLoader } from './decisions/model-slots.ts'
@@ -67,7 +68,10 @@ export async function startRuntime(config: RuntimeConfig, base: string, parts: R
       certificate: files.text(config.tls.certificate),
       clientAuthority: files.text(config.tls.clientAuthority),
     }
-    const server = createApiServer({ tls, decisions, ledger, clock: parts.clock, log: parts.log })
+    const { revoked } = config.tls
+    const revocation =
+      revoked === undefined ? {} : { isRevoked: createRevocationList(files.path(revoked), parts.clock) }
+    const server = createApiServer({ tls, decisions, ledger, clock: parts.clock, log: parts.log, ...revocation })
     started.defer(() => server.close())
     const url = await listen(server, config.listen)
     return { url, loaded: models.loaded, stop: () => started.disposeAsync() }
@@ -172,13 +176,18 @@ function listStore(store: string): [string, PackagePaths][] {
   }
 }
 
+const NOT_LISTENABLE = ['EADDRNOTAVAIL', 'EACCES', 'ENOTFOUND', 'EAFNOSUPPORT']
+
 async function listen(server: FastifyInstance, address: RuntimeConfig['listen']): Promise<string> {
   try {
-    return await server.listen(address)
+    // A copy: fastify writes into what it is given, and the configuration is frozen.
+    return await server.listen({ ...address })
   } catch (cause) {
     const about = `${address.host}:${address.port}`
-    const inUse = (cause as NodeJS.ErrnoException).code === 'EADDRINUSE'
-    throw new RuntimeError(inUse ? 'runtime_port_in_use' : 'runtime_listen_failed', { cause, about })
+    const { code = '' } = cause as NodeJS.ErrnoException
+    if (code === 'EADDRINUSE') throw new RuntimeError('runtime_port_in_use', { cause, about })
+    if (NOT_LISTENABLE.includes(code)) throw new RuntimeError('runtime_listen_failed', { cause, about })
+    throw cause
   }
 }
 

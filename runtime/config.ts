@@ -6,7 +6,7 @@ const path = z.string().min(1).max(4096)
 export const runtimeConfigSchema = z.strictObject({
   deviceId: z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/),
   listen: z.strictObject({ host: z.string().min(1), port: z.int().min(0).max(65_535) }),
-  tls: z.strictObject({ key: path, certificate: path, clientAuthority: path }),
+  tls: z.strictObject({ key: path, certificate: path, clientAuthority: path, revoked: path.optional() }),
   database: z.strictObject({ path, key: path }),
   subjectsKey: path,
   log: z.strictObject({

@@ -53,15 +53,30 @@ function exitCodeFor(error: unknown): number {
   return isUsage ? 2 : 1
 }
 
-// A reader that closes its end (`| head`) ends the demo quietly, in order.
-process.stdout.on('error', () => process.emit('SIGTERM'))
+const INTERRUPTED = 130
+let isOutputLost = false
+
+// A reader that closes its end (`| head`) or a full disk behind it ends the demo in order; what was lost is no success.
+process.stdout.on('error', () => {
+  isOutputLost = true
+  process.emit('SIGTERM')
+})
 
 try {
   const options = readOptions()
   if (typeof options === 'string') process.stdout.write(options)
   else {
     const stopAsked = new Promise<void>((resolve) => {
-      for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve())
+      let times = 0
+      for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+        process.on(signal, () => {
+          times += 1
+          // Asked twice: at once. The runtime sees its input close and stops in order by itself.
+          if (times > 1 && signal === 'SIGINT') process.exit(INTERRUPTED)
+          if (times === 1) process.stderr.write('Stopping…\n')
+          resolve()
+        })
+      }
     })
     process.exitCode = await runDemo(options, stopAsked, {
       say: (line) => void (options.json ? process.stderr : process.stdout).write(`${line}\n`),
@@ -71,3 +86,4 @@ try {
 } catch (error) {
   process.exitCode = exitCodeFor(error)
 }
+if (isOutputLost && process.exitCode === 0) process.exitCode = 1

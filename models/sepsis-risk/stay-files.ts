@@ -20,6 +20,8 @@ export interface StayLimits {
 const MAX_STAYS = 50_000
 const MAX_TOTAL_BYTES = 1024 ** 3
 const ARCHIVE = 'patients.tar.gz'
+/** What the archive unpacks to. */
+const FOLDER = 'patients'
 
 /**
  * Reads ICU stays from a folder of `.psv` files, from a folder that holds `patients.tar.gz`, or from such an archive.
@@ -34,10 +36,14 @@ export async function readStayFiles(path: string, limits: StayLimits = { maxStay
 
 async function readAny(path: string, maxStays: number): Promise<StayFile[]> {
   try {
-    if (!statSync(path).isDirectory()) return await readArchive(path, maxStays)
+    const found = statSync(path)
+    // A pipe or a device could hold us for ever.
+    if (found.isFile()) return await readArchive(path, maxStays)
+    if (!found.isDirectory()) throw new SepsisRiskError('stays_unreadable')
     const names = readdirSync(path).sort()
     if (names.includes(ARCHIVE)) return await readArchive(join(path, ARCHIVE), maxStays)
-    return readFolder(path, names, maxStays)
+    const stays = readFolder(path, names, maxStays)
+    return stays.length === 0 && names.includes(FOLDER) ? await readAny(join(path, FOLDER), maxStays) : stays
   } catch (cause) {
     if (cause instanceof SepsisRiskError) throw cause
     throw new SepsisRiskError('stays_unreadable', { cause })

@@ -6,7 +6,7 @@ import { AuditError } from './errors.ts'
 const ED25519 = 0x01
 const ID_BYTES = 4
 const SIGNATURE_BYTES = 64
-const MAX_NOTE_CHARACTERS = 65_536
+const MAX_NOTE_CHARACTERS = 262_144
 const MAX_SIGNATURES = 16
 const KEY_NAME = /^[^\s+\p{Z}\p{Cc}]{1,200}$/u
 const NEWLINE = 0x0a

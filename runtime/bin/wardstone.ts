@@ -54,6 +54,8 @@ function auditVerify(args: readonly string[]): Promise<number> {
   const at = args.findIndex((arg) => arg === '--site' || arg.startsWith('--site='))
   const isJoined = args[at]?.startsWith('--site=') ?? false
   const site = at < 0 ? '.wardstone' : isJoined ? (args[at]?.slice('--site='.length) ?? '') : (args[at + 1] ?? '')
+  if (at >= 0 && (site === '' || site.startsWith('-')))
+    return Promise.resolve(say('wardstone: --site takes a folder\n', process.stderr, 2))
   const others = at < 0 ? args : args.toSpliced(at, isJoined ? 1 : 2)
   const provider = createCryptoProvider()
   return auditVerifyCommand(others, () => verifySite(site), {

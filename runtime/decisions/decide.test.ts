@@ -83,7 +83,7 @@ function activeModel(run: ModelWorker['run']): ActiveModel {
     status: () => status,
     stop: async () => {},
   }
-  return { slot: 'sample', manifest, packageHash: 'a'.repeat(64), worker }
+  return { slot: 'sample', manifest, packageHash: 'a'.repeat(64), worker, explanationMs: 0 }
 }
 
 const request = (changes: Partial<DecisionRequest> = {}): DecisionRequest => ({

@@ -10,7 +10,7 @@ import type { Principal } from '../access/principal.ts'
 import type { Ledger } from '../audit/types.ts'
 import { InferenceError } from '../inference/errors.ts'
 import { decisionEvidence } from './evidence.ts'
-import { explain } from './explain.ts'
+import { explain, unexplained } from './explain.ts'
 import { advisoryFor, narrateRefusal, narrateResult } from './narrate.ts'
 import { requireModel } from './slots.ts'
 import { Stopwatch } from './stopwatch.ts'
@@ -26,8 +26,13 @@ export interface DecisionRoom {
   newId(): string
 }
 
+/** Kept back from the time of the explanation, so that the answer is there at the deadline. */
+const ANSWER_MARGIN_MS = 50
+const OVER_BUDGET = 'It takes longer on this box than the package allows.'
+const OUT_OF_TIME = 'It was not ready before the deadline of the decision.'
+
 /** What one request led to, before it is recorded. */
-export type Course =
+export type Assessed =
   | {
       readonly outcome: 'scored'
       readonly guarded: GuardedInputs
@@ -52,11 +57,12 @@ export async function decide(request: DecisionRequest, caller: Principal, room: 
   const watch = new Stopwatch(room.clock)
   const model = requireModel(room.slots, request.model)
   const decidedAtMs = room.clock.nowMs()
-  const course = await follow(request, model, decidedAtMs, watch)
+  const assessed = await assess(request, model, decidedAtMs, watch, caller.clientId)
   const identity = { decisionId: room.newId(), subjectPseudonym: room.subjects.open(request.subject).pseudonym }
-  const decision = describe(course, model, decidedAtMs, { ...identity, timings: watch.laps() })
-  const audit = await room.ledger.commit(decisionEvidence(decision, request, caller, course.guarded, decidedAtMs))
-  warnOverBudget(decision, model, room.log)
+  const decision = describe(assessed, model, decidedAtMs, { ...identity, timings: watch.laps() })
+  const audit = await room.ledger.commit(
+    decisionEvidence(decision, model.manifest.releaseCounter, request, caller, assessed.guarded, decidedAtMs),
+  )
   room.log.info('decision', {
     decisionId: decision.decisionId,
     model: model.slot,
@@ -66,25 +72,29 @@ export async function decide(request: DecisionRequest, caller: Principal, room: 
   return { decision, audit }
 }
 
-/** The path from what was sent to what came out; nothing is recorded yet. */
-export async function follow(
+/**
+ * From what was sent to what came out; nothing is recorded yet.
+ * @param client whose share of the model's queue the request takes
+ */
+export async function assess(
   request: DecisionRequest,
   model: ActiveModel,
   nowMs: number,
   watch: Stopwatch,
-): Promise<Course> {
+  client: string,
+): Promise<Assessed> {
   const { contract } = model.manifest
   const deadlineMs = watch.startedMs + contract.deadlineMs
-  const run = (tensors: Tensors) => model.worker.run(tensors, deadlineMs)
   let guarded: GuardedInputs | undefined
   try {
     guarded = guard(request.inputs, contract, nowMs)
     const tensors = preprocess(guarded, contract, nowMs)
     watch.lap('guard')
-    const raw = await run(tensors)
+    const raw = await model.worker.run(tensors, deadlineMs, client)
     watch.lap('infer')
     const assessment = postprocess(raw, contract)
-    const explanation = await explain(assessment, tensors, contract, run)
+    const runAgain = (rows: Tensors) => model.worker.run(rows, deadlineMs - ANSWER_MARGIN_MS, client)
+    const explanation = await explainInBudget(assessment, tensors, model, runAgain)
     watch.lap('explain')
     return { outcome: 'scored', guarded, assessment, explanation }
   } catch (error) {
@@ -95,16 +105,33 @@ export async function follow(
   }
 }
 
-/** Puts a course in the words that every protocol translates from. */
+/** A result without its explanation is still a result: what the package's budget or the deadline leaves no time for is said to be missing. */
+async function explainInBudget(
+  assessment: Assessment,
+  tensors: Tensors,
+  { manifest: { contract }, explanationMs }: ActiveModel,
+  run: (inputs: Tensors) => Promise<Tensors>,
+): Promise<Explanation> {
+  const spec = contract.explanation
+  if (spec.method === 'exact-shapley' && explanationMs > spec.budgetMs) return unexplained(spec.output, OVER_BUDGET)
+  try {
+    return await explain(assessment, tensors, contract, run)
+  } catch (error) {
+    if (error instanceof InferenceError && spec.method === 'exact-shapley') return unexplained(spec.output, OUT_OF_TIME)
+    throw error
+  }
+}
+
+/** Puts a assessed in the words that every protocol translates from. */
 export function describe(
-  course: Course,
+  assessed: Assessed,
   model: ActiveModel,
   decidedAtMs: number,
   own: Pick<Decision, 'decisionId' | 'subjectPseudonym' | 'timings'>,
 ): Decision {
   const { manifest, packageHash } = model
   const { modelId, version, clinicalStatus } = manifest
-  const flags = course.guarded?.flags ?? []
+  const flags = assessed.guarded?.flags ?? []
   const common = {
     ...own,
     model: { id: modelId, version, packageHash, clinicalStatus },
@@ -113,8 +140,8 @@ export function describe(
     provider: model.worker.status().provider ?? null,
     advisory: advisoryFor(clinicalStatus),
   }
-  if (course.outcome === 'refused') {
-    const { code, about, message } = course.refusal
+  if (assessed.outcome === 'refused') {
+    const { code, about, message } = assessed.refusal
     return {
       ...common,
       outcome: 'refused',
@@ -125,7 +152,7 @@ export function describe(
       validUntil: null,
     }
   }
-  const { assessment, explanation } = course
+  const { assessment, explanation } = assessed
   return {
     ...common,
     outcome: 'scored',
@@ -134,19 +161,5 @@ export function describe(
     explanation,
     narrative: narrateResult(manifest, assessment, explanation, flags),
     validUntil: new Date(decidedAtMs + manifest.contract.validityMinutes * 60_000).toISOString(),
-  }
-}
-
-/** Exact explanations are in the path only within the package's budget; a box too slow for it must show. */
-function warnOverBudget({ decisionId, timings }: Decision, { slot, manifest }: ActiveModel, log: Log): void {
-  const spec = manifest.contract.explanation
-  const tookMs = (timings.explainUs ?? 0) / 1000
-  if (spec.method === 'exact-shapley' && tookMs > spec.budgetMs) {
-    log.warn('explanation-over-budget', {
-      decisionId,
-      model: slot,
-      tookMs: Math.round(tookMs),
-      budgetMs: spec.budgetMs,
-    })
   }
 }

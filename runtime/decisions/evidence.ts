@@ -5,9 +5,13 @@ import type { Evidence } from '../audit/types.ts'
 import { latencyBucket, type OutboundRow, type ResultBucket } from '../egress/outbound.ts'
 import type { Decision, DecisionRecord, DecisionRequest } from './types.ts'
 
-/** What one decision leaves behind: its record under the subject's key, its leaf, and the row that may leave the box. */
+/**
+ * What one decision leaves behind: its record under the subject's key, its leaf, and the row that may leave the box.
+ * @param release counter of the package, as both keepers signed it
+ */
 export function decisionEvidence(
   decision: Decision,
+  release: number,
   request: DecisionRequest,
   caller: Principal,
   guarded: GuardedInputs | undefined,
@@ -27,14 +31,15 @@ export function decisionEvidence(
     body: {
       id: decision.decisionId,
       subject: request.subject,
-      content: decisionRecord(decision, request, caller, guarded, nowMs) as unknown as JsonObject,
+      content: decisionRecord(decision, release, request, caller, guarded, nowMs) as unknown as JsonObject,
     },
-    outbound: decisionOutbound(decision),
+    outbound: decisionOutbound(decision, release),
   }
 }
 
 function decisionRecord(
   decision: Decision,
+  release: number,
   request: DecisionRequest,
   requester: Principal,
   guarded: GuardedInputs | undefined,
@@ -47,6 +52,7 @@ function decisionRecord(
   return {
     kind: 'decision',
     decision,
+    release,
     subject: request.subject,
     purpose: request.purpose,
     requester,
@@ -74,16 +80,15 @@ function storable(inputs: DecisionRequest['inputs']): DecisionRequest['inputs'] 
 }
 
 /** Narrowed to enumerations before it is written: the outbox never holds more than may leave. */
-function decisionOutbound(decision: Decision): OutboundRow {
+function decisionOutbound(decision: Decision, release: number): OutboundRow {
   return {
     v: 1,
     kind: 'decision',
     model: decision.model.id,
-    version: decision.model.version,
+    release,
     result: resultBucket(decision),
     latency: latencyBucket((decision.timings.totalUs ?? 0) / 1000),
     alert: decision.assessment?.alert ?? false,
-    feedback: 'none',
   }
 }
 

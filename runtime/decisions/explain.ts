@@ -29,7 +29,8 @@ export async function explain(
   return addsUp(explanation, assessment, contract) ? explanation : unexplained(explanation.of, NOT_ADDING_UP)
 }
 
-function unexplained(of: string, reason: string): Explanation {
+/** No explanation, and why. */
+export function unexplained(of: string, reason: string): Explanation {
   return { method: 'none', of, contributions: [], baseline: null, residual: 0, reason }
 }
 

@@ -60,11 +60,14 @@ async function activate(slot: string, paths: PackagePaths, loader: SlotLoader): 
     loader.started(worker)
     await worker.ready()
     await selfTest({ manifest, golden, worker }, loader.clock)
-    const model = { slot, manifest, packageHash, worker }
-    await rehearse(model, golden, loader.clock)
+    const explanationMs = await rehearse(
+      { slot, manifest, packageHash, worker, explanationMs: 0 },
+      golden,
+      loader.clock,
+    )
     if (trust.floor(manifest.modelId)?.packageHash !== packageHash) await recordActivation(slot, opened, loader.ledger)
     loader.log.info('slot-active', { slot, version: manifest.version, package: packageHash })
-    return model
+    return { slot, manifest, packageHash, worker, explanationMs }
   } catch (error) {
     await worker?.stop()
     throw error

@@ -1,43 +1,60 @@
 import type { Clock } from '../../device/platform/clock.ts'
-import { goldenObservations } from '../../models/contract/golden.ts'
+import { ContractError } from '../../models/contract/errors.ts'
+import { type GoldenVector, goldenObservations } from '../../models/contract/golden.ts'
 import type { GoldenVectors } from '../../models/contract/schema.ts'
 import type { Principal } from '../access/principal.ts'
 import { encodeLeaf } from '../audit/leaf.ts'
 import { outboundRow } from '../egress/outbound.ts'
 import { InferenceError } from '../inference/errors.ts'
-import { describe, follow } from './decide.ts'
+import { assess, describe } from './decide.ts'
 import { decisionEvidence } from './evidence.ts'
 import { Stopwatch } from './stopwatch.ts'
-import type { ActiveModel, DecisionRequest } from './types.ts'
+import type { ActiveModel, Decision, DecisionRequest } from './types.ts'
 
 const NOBODY: Principal = { clientId: 'self-test', role: 'bedside', fingerprint: '0'.repeat(64), strength: 'mtls' }
 const NO_ID = '00000000-0000-0000-0000-000000000000'
 
+/** The quickest of so many: the first pays for warming up, and a busy moment must not count against the box. */
+const ROUNDS = 3
+
 /**
  * Takes a golden vector along the whole path of a decision, explanation and evidence included, and throws it away before
  * it is recorded: a package whose decisions could not be explained, worded or written must not go live.
+ * @returns how long the explanation takes on this box, in milliseconds
  * @throws InferenceError inference_self_test_failed, about the vector; its cause says why
  */
-export async function rehearse(model: ActiveModel, golden: GoldenVectors, clock: Clock): Promise<void> {
+export async function rehearse(model: ActiveModel, golden: GoldenVectors, clock: Clock): Promise<number> {
   const vector = golden.vectors.find(({ expect }) => 'outputs' in expect)
   const fail = (cause?: unknown) =>
     new InferenceError('inference_self_test_failed', { about: vector?.name ?? 'none', cause })
   if (vector === undefined) throw fail()
-  const nowMs = clock.nowMs()
-  const inputs = goldenObservations(vector, nowMs)
-  const request: DecisionRequest = { model: model.slot, subject: 'self-test', purpose: 'quality', inputs }
+  let quickestUs = Number.POSITIVE_INFINITY
   try {
-    const watch = new Stopwatch(clock)
-    const course = await follow(request, model, nowMs, watch)
-    if (course.outcome === 'refused') throw course.refusal
-    const wanted = model.manifest.contract.explanation.method
-    if (course.explanation.method !== wanted) throw fail()
-    const own = { decisionId: NO_ID, subjectPseudonym: 'P-0000-0000', timings: watch.laps() }
-    const decision = describe(course, model, nowMs, own)
-    const evidence = decisionEvidence(decision, request, NOBODY, course.guarded, nowMs)
-    encodeLeaf(evidence.leaf, 0, nowMs)
-    outboundRow.parse(evidence.outbound)
+    for (let round = 0; round < ROUNDS; round++) {
+      const decision = await rehearseOnce(vector, model, clock)
+      quickestUs = Math.min(quickestUs, decision.timings.explainUs ?? 0)
+    }
   } catch (cause) {
     throw fail(cause)
   }
+  return quickestUs / 1000
+}
+
+async function rehearseOnce(vector: GoldenVector, model: ActiveModel, clock: Clock): Promise<Decision> {
+  const nowMs = clock.nowMs()
+  const inputs = goldenObservations(vector, nowMs)
+  const request: DecisionRequest = { model: model.slot, subject: 'self-test', purpose: 'quality', inputs }
+  const watch = new Stopwatch(clock)
+  const assessed = await assess(request, model, nowMs, watch, NOBODY.clientId)
+  if (assessed.outcome === 'refused') throw assessed.refusal
+  const { method } = model.manifest.contract.explanation
+  if (assessed.explanation.method !== method) {
+    throw new ContractError('contract_output_invalid', { about: assessed.explanation.reason ?? method })
+  }
+  const own = { decisionId: NO_ID, subjectPseudonym: 'P-0000-0000', timings: watch.laps() }
+  const decision = describe(assessed, model, nowMs, own)
+  const evidence = decisionEvidence(decision, model.manifest.releaseCounter, request, NOBODY, assessed.guarded, nowMs)
+  encodeLeaf(evidence.leaf, 0, nowMs)
+  outboundRow.parse(evidence.outbound)
+  return decision
 }

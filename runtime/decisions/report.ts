@@ -41,12 +41,18 @@ function faultsOf(slot: string, content: Slot): string[] {
   if (content.state === 'loading') return [`${slot}: the model is being loaded and proven.`]
   if (content.state === 'unavailable')
     return [`${slot}: the model does not run (${content.fault}). See docs/errors.md for what to do.`]
-  const { state, isolation } = content.model.worker.status()
+  const { worker, manifest, explanationMs } = content.model
+  const { state, isolation } = worker.status()
+  const { explanation } = manifest.contract
   const faults: string[] = []
+  if (explanation.method === 'exact-shapley' && explanationMs > explanation.budgetMs)
+    faults.push(`${slot}: results come without explanation; it takes longer on this box than the package allows.`)
   if (state !== 'ready' && state !== 'busy')
     faults.push(`${slot}: its worker is ${state}. Requests wait until their deadline.`)
   if (isolation.level !== 'bubblewrap')
-    faults.push(`${slot}: its worker is not isolated (${isolation.reason}). Install bubblewrap and restart.`)
+    faults.push(
+      `${slot}: its worker is not isolated (${isolation.reason}). Install bubblewrap, or let it make user namespaces, and restart.`,
+    )
   return faults
 }
 

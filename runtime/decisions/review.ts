@@ -66,7 +66,6 @@ export async function giveFeedback(
   const feedbackId = room.newId()
   const at = new Date(room.clock.nowMs()).toISOString()
   const content: FeedbackRecord = { kind: 'feedback', feedbackId, decisionId, verdict, reason, by: caller.clientId, at }
-  const { id, version } = record.decision.model
   const audit = await room.ledger.commit({
     leaf: {
       kind: 'feedback',
@@ -80,10 +79,8 @@ export async function giveFeedback(
     outbound: {
       v: 1,
       kind: 'feedback',
-      model: id,
-      version,
-      result: 'none',
-      latency: 'under-10ms',
+      model: record.decision.model.id,
+      release: record.release,
       alert: record.decision.assessment?.alert ?? false,
       feedback: verdict === 'accept' ? 'accepted' : 'overridden',
     },

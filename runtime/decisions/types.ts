@@ -24,6 +24,8 @@ export interface ActiveModel {
   readonly manifest: Manifest
   readonly packageHash: string
   readonly worker: ModelWorker
+  /** How long its explanation took when it was rehearsed; above the package's budget it is left out. */
+  readonly explanationMs: number
 }
 
 /** What stands in a slot: a model that decides, or the code of what keeps it from running. */
@@ -84,6 +86,8 @@ export interface DecisionAnswer {
 export interface DecisionRecord {
   readonly kind: 'decision'
   readonly decision: Decision
+  /** Release counter of the package that decided. */
+  readonly release: number
   readonly subject: string
   readonly purpose: Purpose
   readonly requester: Principal

@@ -6,18 +6,28 @@ import { z } from 'zod'
  */
 export const resultBuckets = ['refused', 'none', 'low', 'elevated', 'high'] as const
 export const latencyBuckets = ['under-10ms', 'under-100ms', 'under-1s', 'over-1s'] as const
-export const feedbackFlags = ['none', 'accepted', 'overridden'] as const
+export const feedbackFlags = ['accepted', 'overridden'] as const
 
-export const outboundRow = z.strictObject({
+/** Which package it was: the model's id and release counter, as both keepers have signed them; no other words. */
+const packageOf = {
   v: z.literal(1),
-  kind: z.enum(['decision', 'feedback']),
   model: z.string().regex(/^[a-z][a-z0-9-]{0,63}$/),
-  version: z.string().regex(/^\d{1,6}\.\d{1,6}\.\d{1,6}(-[0-9A-Za-z.-]{1,64})?$/),
-  result: z.enum(resultBuckets),
-  latency: z.enum(latencyBuckets),
+  release: z
+    .int()
+    .min(1)
+    .max(2 ** 31 - 1),
   alert: z.boolean(),
-  feedback: z.enum(feedbackFlags),
-})
+}
+
+export const outboundRow = z.discriminatedUnion('kind', [
+  z.strictObject({
+    ...packageOf,
+    kind: z.literal('decision'),
+    result: z.enum(resultBuckets),
+    latency: z.enum(latencyBuckets),
+  }),
+  z.strictObject({ ...packageOf, kind: z.literal('feedback'), feedback: z.enum(feedbackFlags) }),
+])
 
 export type OutboundRow = z.infer<typeof outboundRow>
 export type ResultBucket = (typeof resultBuckets)[number]

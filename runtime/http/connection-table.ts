@@ -107,7 +107,7 @@ export class ConnectionTable {
   #victimAt(newcomer: Connection): Connection | undefined {
     const isHere = ({ address }: Connection) => address === newcomer.address
     return (
-      silentFirst([...this.#handshakes.values()].filter((one) => one !== newcomer && isHere(one))) ??
+      unansweredFirst([...this.#handshakes.values()].filter((one) => one !== newcomer && isHere(one))) ??
       this.#idle(newcomer, isHere)
     )
   }
@@ -115,7 +115,7 @@ export class ConnectionTable {
   #handshakeVictim(newcomer: Connection): Connection | undefined {
     const others = [...this.#handshakes.values()].filter((one) => one !== newcomer)
     const most = largest(others, ({ address }) => address)
-    return silentFirst(others.filter(({ address }) => address === most))
+    return unansweredFirst(others.filter(({ address }) => address === most))
   }
 
   #idle(newcomer: Connection, isMeant: (connection: Connection) => boolean): Connection | undefined {
@@ -150,9 +150,9 @@ function keyOf(socket: Socket): string {
   return key
 }
 
-/** A client speaks first in TLS: one that has not said a word gives way before one that has; then the oldest does. */
-function silentFirst(handshakes: readonly Connection[]): Connection | undefined {
-  return handshakes.find(({ raw }) => raw.bytesRead === 0) ?? handshakes[0]
+/** One to which nothing was said yet, because it said nothing that is TLS, gives way before one in the middle of it; then the oldest does. */
+function unansweredFirst(handshakes: readonly Connection[]): Connection | undefined {
+  return handshakes.find(({ raw }) => raw.bytesWritten === 0) ?? handshakes[0]
 }
 
 function largest(connections: readonly Connection[], holder: (connection: Connection) => string): string | undefined {

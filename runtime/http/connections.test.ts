@@ -1,4 +1,5 @@
-import { connect, type Socket } from 'node:net'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { examples } from './openapi-examples.ts'
 import { createTestSite, type TestSite } from './testkit/certificates.ts'
@@ -47,6 +48,20 @@ class IdleFlood {
   }
 }
 
+/** What a TLS client says first. */
+async function firstWords({ authority }: TestSite): Promise<Buffer> {
+  const { promise, resolve } = Promise.withResolvers<Buffer>()
+  const listener = createServer((socket) => socket.once('data', resolve))
+  await new Promise<void>((done) => listener.listen(0, '127.0.0.1', done))
+  const { port } = listener.address() as AddressInfo
+  const client = connectTls({ host: '127.0.0.1', port, ca: authority.certificatePem })
+  client.on('error', () => {})
+  const words = await promise
+  client.destroy()
+  listener.close()
+  return words
+}
+
 async function openMany(client: TestClient, count: number): Promise<RawConnection[]> {
   const connections: RawConnection[] = []
   for (let n = 0; n < count; n += 1) connections.push(await client.open())
@@ -54,7 +69,11 @@ async function openMany(client: TestClient, count: number): Promise<RawConnectio
   return connections
 }
 
-const openOf = (connections: readonly RawConnection[]) => connections.map(({ isClosed }) => !isClosed)
+/** What is closed is closed soon, not at once. */
+function expectOpen(connections: readonly RawConnection[], expected: readonly boolean[]): Promise<void> {
+  const areOpen = () => connections.map(({ isClosed }) => !isClosed)
+  return expect.poll(areOpen, { timeout: 10_000 }).toEqual(expected)
+}
 
 function shedCounts(server: TestServer): Record<string, number> {
   const leaves = server.ledger.ofKind('counted').filter((leaf) => leaf.refused === 'connection_shed')
@@ -90,8 +109,9 @@ describe('connections without a certificate', () => {
     expect(own.logLines.join('')).toContain('log-lines-left-out')
   })
 
-  it('in their handshake have a pool of their own; the silent go before those that speak, the oldest first', async () => {
-    const own = await startTestServer(site, { limits: { maxHandshakes: 3 } })
+  it('in their handshake have a pool of their own; those that speak no TLS go first, the oldest before the others', async () => {
+    const own = await startTestServer(site, { limits: { maxHandshakes: 3, handshakeTimeoutMs: 20_000 } })
+    const hello = (await firstWords(site)).toString('latin1')
     const closed: number[] = []
     const open = async (name: number, words: string) => {
       const socket = connect({ host: '127.0.0.1', port: own.port })
@@ -101,11 +121,11 @@ describe('connections without a certificate', () => {
       await pause(60)
       return socket
     }
-    const sockets = [await open(1, '\x16\x03\x01'), await open(2, ''), await open(3, ''), await open(4, '')]
+    const sockets = [await open(1, hello), await open(2, '\x16\x03\x01'), await open(3, ''), await open(4, '')]
     sockets.push(await open(5, ''))
-    expect(closed).toEqual([2, 3])
+    await expect.poll(() => closed, { timeout: 5000 }).toEqual([2, 3])
     expect((await (await own.as('clinician')).call('/v1/health')).status).toBe(200)
-    expect(closed).toEqual([2, 3, 4])
+    await expect.poll(() => closed, { timeout: 5000 }).toEqual([2, 3, 4])
     for (const socket of sockets) socket.destroy()
     await pause(50)
     await own.app.close()
@@ -130,7 +150,7 @@ describe('connections without a certificate', () => {
     await pause(100)
     const late = await client.open()
     await pause(100)
-    expect(openOf([busy!, idle!, other!, late])).toEqual([true, false, true, true])
+    await expectOpen([busy!, idle!, other!, late], [true, false, true, true])
     finish()
     expect(await busy?.until('Pseudonym')).toContain('HTTP/1.1 200 ')
     for (const one of [busy, other, late]) one?.socket.destroy()
@@ -152,7 +172,7 @@ describe('connections with a certificate', () => {
     connections[0]?.write(GET)
     await connections[0]?.until('ready')
     connections.push(...(await openMany(client, 2)))
-    expect(openOf(connections)).toEqual([true, false, false, true, true, true])
+    await expectOpen(connections, [true, false, false, true, true, true])
     expect((await (await own.as('bedside', 'other')).call('/v1/health')).status).toBe(200)
     for (const { socket } of connections) socket.destroy()
     await own.app.close()
@@ -164,7 +184,7 @@ describe('connections with a certificate', () => {
     const own = await startTestServer(site)
     const client = await own.as('bedside', 'hoarder')
     const connections = await openMany(client, 40)
-    expect(openOf(connections).filter((isOpen) => isOpen).length).toBe(32)
+    await expectOpen(connections, [...Array(8).fill(false), ...Array(32).fill(true)])
     for (const { socket } of connections) socket.destroy()
     await own.app.close()
   })
@@ -178,8 +198,7 @@ describe('connections with a certificate', () => {
     for (const connection of connections) connection.write(POST)
     await pause(100)
     const late = await client.open()
-    await pause(100)
-    expect([...openOf(connections), !late.isClosed]).toEqual([true, true, false])
+    await expectOpen([...connections, late], [true, true, false])
     for (const finish of finishers) finish()
     for (const connection of connections) expect(await connection.until('Pseudonym')).toContain('200')
     for (const { socket } of connections) socket.destroy()
@@ -195,9 +214,10 @@ describe('connections with a certificate', () => {
     const ofFew = await openMany(few, 4)
     const ofMany = await openMany(many, 6)
     const ofLast = await openMany(last, 2)
-    expect(openOf(ofFew), 'the older, but fewer').toEqual([true, true, true, true])
-    expect(openOf(ofMany)).toEqual([false, false, true, true, true, true])
-    expect(openOf(ofLast)).toEqual([true, true])
+    await expectOpen(ofMany, [false, false, true, true, true, true])
+    // The older, but fewer.
+    await expectOpen(ofFew, [true, true, true, true])
+    await expectOpen(ofLast, [true, true])
     for (const { socket } of [...ofFew, ...ofMany, ...ofLast]) socket.destroy()
   })
 })

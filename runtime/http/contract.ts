@@ -125,7 +125,7 @@ export const decisionSchema = z.strictObject({
   narrative: z.string(),
   validUntil: z.string().nullable().meta({ description: 'When the result stops to hold; null for a refusal.' }),
   provider: providerSchema.nullable(),
-  timings: z.record(z.string(), finite).meta({ description: 'Milliseconds per step.' }),
+  timings: z.record(z.string(), finite).meta({ description: 'Microseconds per step of the path.' }),
   advisory: z.string(),
 })
 

@@ -48,7 +48,7 @@ const decision: DecisionAnswerBody['decision'] = {
   narrative: 'NEWS2 aggregate 2. Respiratory rate contributed to the score.',
   validUntil: '2026-01-05T11:15:00.000Z',
   provider,
-  timings: { guard: 0.1, infer: 0.4, explain: 0.1 },
+  timings: { guardUs: 75, inferUs: 491, explainUs: 25, totalUs: 709 },
   advisory: 'Advisory. The clinician decides.',
 }
 

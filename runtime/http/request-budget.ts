@@ -25,8 +25,8 @@ type BudgetLimits = Pick<
   'maxInFlight' | 'maxInFlightBytes' | 'requestsPerSecond' | 'requestBurst' | 'bytesPerRequest'
 >
 
-/** Accounts that say nothing any more are dropped when there are more than this. */
-const MAX_QUIET_ACCOUNTS = 1024
+/** From so many accounts on, those that say nothing any more are dropped. */
+const MANY_ACCOUNTS = 1024
 /** For what ends when another request does, which is not known beforehand. */
 const IN_WORK_RETRY_MS = 1000
 
@@ -38,6 +38,7 @@ export class RequestBudget {
   readonly #limits: BudgetLimits
   readonly #clock: Clock
   readonly #accounts = new Map<string, Account>()
+  #sweepAt = MANY_ACCOUNTS
 
   constructor(limits: BudgetLimits, clock: Clock) {
     this.#limits = limits
@@ -77,7 +78,7 @@ export class RequestBudget {
       this.#fill(known, nowMs)
       return known
     }
-    if (this.#accounts.size >= MAX_QUIET_ACCOUNTS) this.#forgetQuiet(nowMs)
+    if (this.#accounts.size >= this.#sweepAt) this.#forgetQuiet(nowMs)
     const account = { inFlight: 0, bytes: 0, tokens: this.#limits.requestBurst, countedAtMs: nowMs }
     this.#accounts.set(client, account)
     return account
@@ -95,6 +96,8 @@ export class RequestBudget {
       this.#fill(account, nowMs)
       if (account.inFlight === 0 && account.tokens === this.#limits.requestBurst) this.#accounts.delete(client)
     }
+    // Not again before it is worth it, or every newcomer would cost a walk over all.
+    this.#sweepAt = Math.max(MANY_ACCOUNTS, 2 * this.#accounts.size)
   }
 }
 

@@ -53,7 +53,7 @@ export function passGate(request: FastifyRequest, reply: FastifyReply, facts: Re
 }
 
 /** A length that is not said, or not a number, is taken for the largest; what is larger than that is not read. */
-export function announcedBytes({ headers }: FastifyRequest, maxBodyBytes: number): number {
+function announcedBytes({ headers }: FastifyRequest, maxBodyBytes: number): number {
   if (headers['transfer-encoding'] !== undefined) return maxBodyBytes
   const length = Number(headers['content-length'] ?? 0)
   return length >= 0 && length <= maxBodyBytes ? length : maxBodyBytes

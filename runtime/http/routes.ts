@@ -76,7 +76,14 @@ export const routes = {
     evidence: 'own',
     body: decisionRequestSchema,
     answer: decisionAnswerSchema,
-    errors: [...bodyErrors, ...storeErrors, ...refusedDecisionErrors, 'model_unknown', 'model_unavailable'],
+    errors: [
+      ...bodyErrors,
+      ...storeErrors,
+      ...refusedDecisionErrors,
+      'model_unknown',
+      'model_loading',
+      'model_unavailable',
+    ],
   },
   readDecision: {
     method: 'GET',

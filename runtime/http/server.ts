@@ -19,7 +19,7 @@ import { placeOfFault } from './fault-place.ts'
 import { createHandlers, type Handler } from './handlers.ts'
 import { defaultLimits, type HttpLimits } from './limits.ts'
 import { RequestBudget } from './request-budget.ts'
-import { announcedBytes, type Gate, passGate, type RequestFacts, routeName } from './request-gate.ts'
+import { type Gate, passGate, type RequestFacts, routeName } from './request-gate.ts'
 import { type Route, routeNames, routes, UNKNOWN_ROUTE } from './routes.ts'
 import { STANDARD_HEADERS } from './standard-headers.ts'
 import { parseStrictJson } from './strict-json.ts'
@@ -209,11 +209,13 @@ class ApiServer {
 
   /**
    * A client that asks too often keeps its connection, or it would come again with a handshake each time, which costs
-   * more than the request. A small body that is on its way is passed over; one that waits for `100 Continue` is not.
+   * more than to pass over a body. Not where the end of the body is not known, or the client may not send it at all.
    */
-  #isSkippable(request: FastifyRequest, code: string): boolean {
-    if (code !== 'request_rate_limited' || request.headers.expect !== undefined) return false
-    return announcedBytes(request, this.#limits.maxBodyBytes) <= MAX_SKIPPED_BYTES
+  #isSkippable({ headers }: FastifyRequest, code: string): boolean {
+    const isKnown = headers['transfer-encoding'] === undefined && headers.expect === undefined
+    return (
+      code === 'request_rate_limited' && isKnown && Number(headers['content-length'] ?? 0) <= this.#limits.maxBodyBytes
+    )
   }
 
   #nameOf(socket: object): Principal | undefined {
@@ -252,8 +254,6 @@ class ApiServer {
     return (this.#options.randomness ?? systemRandomness).bytes(12).toString('hex')
   }
 }
-
-const MAX_SKIPPED_BYTES = 64 * 1024
 
 const frameworkCodes: Readonly<Record<string, HttpErrorCode>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: 'request_too_large',

@@ -2,7 +2,7 @@ import { WardstoneError, type WardstoneErrorOptions } from '../../device/platfor
 
 export const inferenceErrors = {
   inference_deadline:
-    'The model did not answer before the deadline. A worker still busy with the request was stopped and is restarting.',
+    'The model did not answer before the deadline. A worker that stays busy with the request is stopped and started again.',
   inference_worker_lost: 'The process that ran the model ended while it worked on this request. It is restarting.',
   inference_out_of_memory: 'The model ran out of memory while it worked on this request.',
   inference_failed: 'The model could not compute this request.',

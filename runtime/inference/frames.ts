@@ -29,23 +29,36 @@ const PREFIX_BYTES = 8
 const LENGTH_BYTES = 4
 const arrays = { float32: Float32Array, int64: BigInt64Array, bool: Uint8Array } as const
 
-/** @returns the bytes of one frame, copied; undefined when header or data are larger than the limits. */
-export function encodeFrame(message: object, tensors: Tensors, limits: FrameLimits): Buffer | undefined {
-  const shapes = Object.entries(tensors).map(([name, { dtype, dims }]) => ({ name, dtype, dims }))
-  const header = Buffer.from(JSON.stringify({ ...message, tensors: shapes }))
-  const data = Object.values(tensors).map((tensor) => bytesOf(tensor.data))
-  const dataBytes = data.reduce((total, { length }) => total + length, 0)
-  if (header.length > limits.maxHeaderBytes || dataBytes > limits.maxTensorBytes) return undefined
-  const frame = Buffer.allocUnsafe(PREFIX_BYTES + header.length + dataBytes)
-  frame.writeUInt32LE(frame.length - LENGTH_BYTES, 0)
-  frame.writeUInt32LE(header.length, LENGTH_BYTES)
-  frame.set(header, PREFIX_BYTES)
-  let offset = PREFIX_BYTES + header.length
-  for (const part of data) {
-    frame.set(part, offset)
-    offset += part.length
+/** Kept for the next frame; a larger one has memory of its own. */
+const MAX_ROOM_BYTES = 1024 * 1024
+
+/** Writes frames, each into the room of the one before: on a channel only one is under way at a time. */
+export class FrameWriter {
+  #room = Buffer.alloc(0)
+
+  /** @returns the bytes of one frame, copied, until the next is written; undefined when it is larger than the limits. */
+  write(message: object, tensors: Tensors, limits: FrameLimits): Buffer | undefined {
+    const shapes = Object.entries(tensors).map(([name, { dtype, dims }]) => ({ name, dtype, dims }))
+    const header = Buffer.from(JSON.stringify({ ...message, tensors: shapes }))
+    const data = Object.values(tensors).map((tensor) => bytesOf(tensor.data))
+    const dataBytes = data.reduce((total, { length }) => total + length, 0)
+    if (header.length > limits.maxHeaderBytes || dataBytes > limits.maxTensorBytes) return undefined
+    const frame = this.#roomFor(PREFIX_BYTES + header.length + dataBytes)
+    frame.writeUInt32LE(frame.length - LENGTH_BYTES, 0)
+    frame.writeUInt32LE(header.length, LENGTH_BYTES)
+    let offset = PREFIX_BYTES
+    for (const part of [header, ...data]) {
+      frame.set(part, offset)
+      offset += part.length
+    }
+    return frame
   }
-  return frame
+
+  #roomFor(bytes: number): Buffer {
+    if (bytes > MAX_ROOM_BYTES) return Buffer.allocUnsafeSlow(bytes)
+    if (bytes > this.#room.length) this.#room = Buffer.allocUnsafeSlow(Math.min(MAX_ROOM_BYTES, bytes * 2))
+    return this.#room.subarray(0, bytes)
+  }
 }
 
 /**

@@ -1,10 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { tensorNumbers } from '../../models/contract/tensor.ts'
 import { findIsolation } from './isolation.ts'
 import { innermost, processTree, survivors } from './testkit/process-tree.ts'
-import { ENDLESS_ROUNDS, textModel, trialInputs, trialModel, wideModel } from './testkit/trial-models.ts'
+import { ENDLESS_ROUNDS, externalModel, textModel, trialInputs, trialModel, wideModel } from './testkit/trial-models.ts'
 import { inMs, startTrial } from './testkit/trial-worker.ts'
 import type { ModelWorker } from './types.ts'
 
@@ -193,12 +192,46 @@ describe('requests', () => {
   })
 })
 
-test('a worker that answers what nobody asked is ended, and the request in it is lost', async () => {
-  const walls = findIsolation(512 * 1024 * 1024, 1)
-  const rogue = fileURLToPath(new URL('./testkit/rogue-worker.ts', import.meta.url))
-  await using trial = startTrial(trialModel(), {}, { isolation: { ...walls, command: () => walls.command(rogue) } })
-  expect((await fault(answer(trial.worker))).code).toBe('inference_worker_lost')
-  expect(trial.worker.status().lastFailure).toBe('protocol-broken')
+describe('a run that is late', () => {
+  test('and ends within its grace is answered at its deadline, and its process goes on', async () => {
+    await using trial = startTrial(trialModel())
+    const { worker } = trial
+    await worker.ready()
+    const pid = pidOf(worker)
+    process.kill(innermost(pid), 'SIGSTOP')
+    const late = await fault(worker.run(trialInputs([1, 2, 3, 4]), inMs(60)))
+    process.kill(innermost(pid), 'SIGCONT')
+    expect(late.code).toBe('inference_deadline')
+    expect(await answer(worker)).toEqual([2, 4, 6, 8])
+    expect(worker.status()).toMatchObject({ pid, restarts: 0, lastFailure: undefined })
+  })
+
+  test('costs the others no more than its grace, and no back-off', async () => {
+    const backoff = { firstMs: 1, capMs: 60_000, stableMs: 60_000 }
+    await using trial = startTrial(trialModel(), {}, { backoff })
+    const { worker } = trial
+    for (let times = 0; times < 3; times += 1) {
+      await worker.ready()
+      const hung = fault(worker.run(trialInputs([1, 2, 3, 4], { rounds: ENDLESS_ROUNDS }), inMs(1000)))
+      expect((await hung).code).toBe('inference_deadline')
+      expect(await answer(worker)).toEqual([2, 4, 6, 8])
+    }
+    expect(worker.status().lastFailure).toBe('deadline')
+  })
+
+  test('one client with hundreds of requests leaves another its turn', async () => {
+    await using trial = startTrial(trialModel(), { maxQueue: 64 })
+    const { worker } = trial
+    await worker.ready()
+    const flood = Array.from({ length: 400 }, () =>
+      fault(worker.run(trialInputs([1, 2, 3, 4], { rounds: 2000 }), inMs(8000), 'flood')),
+    )
+    const bedside = await worker.run(trialInputs([1, 2, 3, 4]), inMs(8000), 'bedside')
+    expect(tensorNumbers(bedside.y!)).toEqual([2, 4, 6, 8])
+    const codes = (await Promise.all(flood)).map(({ code }) => code)
+    expect(new Set(codes)).toEqual(new Set(['answered', 'inference_overloaded']))
+    expect(worker.status().restarts).toBe(0)
+  })
 })
 
 describe('loading', () => {
@@ -239,6 +272,24 @@ describe('loading', () => {
     await using trial = startTrial(trialModel(), {}, { loadTimeoutMs: 5, backoff })
     await expect(trial.worker.ready()).rejects.toMatchObject({ code: 'inference_load_failed', about: 'load-timeout' })
     expect(trial.worker.status()).toMatchObject({ state: 'stopped', restarts: 2 })
+  })
+
+  test('a model that asks for more memory than a package may is not loaded', async () => {
+    const memoryLimitBytes = 512 * 1024 * 1024
+    await using trial = startTrial(trialModel(), { memoryLimitBytes, maxMemoryBytes: memoryLimitBytes - 1 })
+    await expect(trial.worker.ready()).rejects.toMatchObject({ code: 'inference_load_failed', about: 'memory' })
+    expect(trial.worker.status()).toMatchObject({ state: 'stopped', pid: undefined })
+    await using greedy = startTrial(trialModel(), { memoryLimitBytes: Number.MAX_SAFE_INTEGER })
+    await expect(greedy.worker.ready()).rejects.toMatchObject({ code: 'inference_load_failed', about: 'memory' })
+  })
+
+  test('a model that names data outside itself is refused before the library sees it', async () => {
+    await using trial = startTrial(externalModel('/etc/hostname'))
+    await expect(trial.worker.ready()).rejects.toMatchObject({
+      code: 'inference_load_failed',
+      about: 'external data',
+      cause: { code: 'package_model_external' },
+    })
   })
 
   test('without bubblewrap a model that requires it is not loaded', async () => {

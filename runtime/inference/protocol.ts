@@ -1,6 +1,6 @@
 import type { Tensor, Tensors } from '../../models/contract/tensor.ts'
 import type { ManifestFile } from '../../models/package/manifest.ts'
-import { encodeFrame, type Frame, type FrameLimits, orderLimits, replyLimits, runLimits } from './frames.ts'
+import { type Frame, type FrameLimits, type FrameWriter, orderLimits, replyLimits, runLimits } from './frames.ts'
 import type { ProviderReport } from './types.ts'
 
 /** The numbers under which a worker inherits its channel and the package; 0–2 are the standard streams. */
@@ -39,13 +39,13 @@ export type FromWorker =
 export type LoadStage = 'decrypt' | 'external data' | 'session'
 
 /** @returns undefined when the message is larger than the channel takes. */
-export function encodeToWorker(message: ToWorker): Buffer | undefined {
+export function encodeToWorker(message: ToWorker, writer: FrameWriter): Buffer | undefined {
   if (message.kind === 'run') {
     const { inputs, ...rest } = message
-    return encodeFrame(rest, inputs, runLimits)
+    return writer.write(rest, inputs, runLimits)
   }
   const { contentKey, salt, ...rest } = message
-  return encodeFrame(rest, { contentKey: bytesTensor(contentKey), salt: bytesTensor(salt) }, orderLimits)
+  return writer.write(rest, { contentKey: bytesTensor(contentKey), salt: bytesTensor(salt) }, orderLimits)
 }
 
 /** The inside of {@link encodeToWorker}. What comes from our own runtime is not doubted, but for what a type needs. */
@@ -57,10 +57,10 @@ export function readToWorker({ message, tensors }: Frame): ToWorker | undefined 
 }
 
 /** @returns undefined when the outputs are larger than the channel takes. */
-export function encodeFromWorker(message: FromWorker): Buffer | undefined {
-  if (message.kind !== 'result') return encodeFrame(message, {}, runLimits)
+export function encodeFromWorker(message: FromWorker, writer: FrameWriter): Buffer | undefined {
+  if (message.kind !== 'result') return writer.write(message, {}, runLimits)
   const { outputs, ...rest } = message
-  return encodeFrame(rest, outputs, runLimits)
+  return writer.write(rest, outputs, runLimits)
 }
 
 /** How large the answer to a message may be. */

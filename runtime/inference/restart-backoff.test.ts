@@ -34,3 +34,11 @@ test('a process that was ready for less, or never, does not', () => {
   time.ms += settings.stableMs * 10
   expect(backoff.nextDelayMs()).toBe(200)
 })
+
+test('a process ended at a deadline is replaced soon, and does not count', () => {
+  const { backoff } = backoffAt()
+  expect(Array.from({ length: 10 }, () => backoff.nextDelayMs('deadline'))).toEqual(Array(10).fill(50))
+  expect(backoff.nextDelayMs()).toBe(50)
+  expect(backoff.nextDelayMs('deadline')).toBe(50)
+  expect(backoff.nextDelayMs()).toBe(100)
+})

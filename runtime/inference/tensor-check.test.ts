@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { readFromWorker } from './protocol.ts'
 import { isTensors, MAX_TENSOR_BYTES, MAX_TENSORS } from './tensor-check.ts'
 
-const y = { dtype: 'float32', dims: [1, 2], data: Float32Array.of(1, 2) }
+const y = { dtype: 'float32', dims: [1, 2], data: Float32Array.of(1, 2) } as const
 
 test('well-formed tensors of each type pass', () => {
   expect(isTensors({ y })).toBe(true)
@@ -41,28 +41,35 @@ describe('what a worker says', () => {
   test.each([
     { kind: 'ready', provider },
     { kind: 'load-failed', stage: 'decrypt', code: 'package_decrypt_failed' },
-    { kind: 'result', id: 1, outputs: { y } },
     { kind: 'run-failed', id: 1, reason: 'out-of-memory' },
   ])('$kind is read', (message) => {
-    expect(readFromWorker(message)).toEqual(message)
+    expect(readFromWorker({ message, tensors: {} })).toEqual(message)
+    // Only a result has tensors.
+    expect(readFromWorker({ message, tensors: { y } })).toBeUndefined()
+  })
+
+  test('result is read', () => {
+    const outputs = { y }
+    expect(readFromWorker({ message: { kind: 'result', id: 1 }, tensors: outputs })).toEqual({
+      kind: 'result',
+      id: 1,
+      outputs,
+    })
   })
 
   test.each([
-    undefined,
-    null,
-    'ready',
     {},
+    { cmd: 'NODE_HANDLE_ACK' },
     { kind: 'ready' },
     { kind: 'ready', provider: { ...provider, provider: 'other' } },
     { kind: 'ready', provider: { ...provider, runtime: 'Name of a patient' } },
     { kind: 'load-failed', stage: 'decrypt', code: 'Some text of the runtime' },
     { kind: 'load-failed', stage: 'elsewhere', code: 'package_decrypt_failed' },
-    { kind: 'result', outputs: { y } },
-    { kind: 'result', id: '1', outputs: { y } },
-    { kind: 'result', id: 1, outputs: { y: { ...y, dims: [3] } } },
+    { kind: 'result' },
+    { kind: 'result', id: '1' },
     { kind: 'run-failed', id: 1, reason: 'a text that quotes an input' },
     { kind: 'other', id: 1 },
   ])('%j is not', (message) => {
-    expect(readFromWorker(message)).toBeUndefined()
+    expect(readFromWorker({ message, tensors: {} })).toBeUndefined()
   })
 })

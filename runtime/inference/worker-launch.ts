@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { Socket } from 'node:net'
 import { constants } from 'node:os'
-import { FrameReader } from './frames.ts'
+import { FrameReader, FrameWriter } from './frames.ts'
 import type { WorkerCommand } from './isolation.ts'
 import { answerLimits, CHANNEL_FD, encodeToWorker, type FromWorker, readFromWorker, type ToWorker } from './protocol.ts'
 
@@ -55,6 +55,7 @@ export function launchWorker(command: WorkerCommand, packageFd: number, events: 
   })
   // Node makes such a `pipe` of two connected Unix sockets, so it goes both ways. Missing when nothing could be started.
   const socket = child.stdio[CHANNEL_FD] as Socket | null | undefined
+  const writer = new FrameWriter()
   let reader: FrameReader | undefined
   const kill = () => {
     killGroup(child)
@@ -76,7 +77,7 @@ export function launchWorker(command: WorkerCommand, packageFd: number, events: 
   return {
     pid: child.pid,
     send: (message) => {
-      const frame = encodeToWorker(message)
+      const frame = encodeToWorker(message, writer)
       if (frame === undefined) return false
       reader = new FrameReader(answerLimits(message))
       socket?.write(frame, () => message.kind === 'load' && frame.fill(0))

@@ -1,5 +1,5 @@
 import { readSync, writeSync } from 'node:fs'
-import { FrameReader, orderLimits } from './frames.ts'
+import { FrameReader, FrameWriter, orderLimits } from './frames.ts'
 import { CHANNEL_FD, encodeFromWorker, type FromWorker, readToWorker, type ToWorker } from './protocol.ts'
 import type { WorkerPort } from './worker-process.ts'
 
@@ -11,7 +11,8 @@ const READ_BYTES = 256 * 1024
  * make each answer later.
  */
 export async function servePort(serve: (port: WorkerPort) => (message: ToWorker) => Promise<void>): Promise<void> {
-  const handle = serve({ send: (message) => sendAll(encoded(message)) })
+  const writer = new FrameWriter()
+  const handle = serve({ send: (message) => sendAll(encoded(message, writer)) })
   const buffer = new Uint8Array(READ_BYTES)
   for (;;) {
     const message = readMessage(buffer)
@@ -37,10 +38,10 @@ function sendAll(frame: Uint8Array): void {
   for (let sent = 0; sent < frame.length; ) sent += writeSync(CHANNEL_FD, frame, sent)
 }
 
-function encoded(message: FromWorker): Uint8Array {
-  const frame = encodeFromWorker(message)
+function encoded(message: FromWorker, writer: FrameWriter): Uint8Array {
+  const frame = encodeFromWorker(message, writer)
   if (frame !== undefined) return frame
   // Only outputs can be too large, and this is not.
   const id = message.kind === 'result' ? message.id : 0
-  return encoded({ kind: 'run-failed', id, reason: 'failed' })
+  return encoded({ kind: 'run-failed', id, reason: 'failed' }, writer)
 }

@@ -3,6 +3,9 @@ import Sqlite from 'better-sqlite3'
 import { StorageError } from './errors.ts'
 import { asStorageError } from './sqlite-errors.ts'
 
+/** Of two that ask at the same moment each could see the other's first step and both give up; so long they try again. */
+const SETTLE_MS = 300
+
 /** A connection that is no longer referred to is collected, and its lock with it: those that hold one are kept here. */
 const held = new Set<Sqlite.Database>()
 
@@ -17,7 +20,7 @@ export function acquireInstanceLock(path: string): { release(): void } {
   try {
     // Never when it exists: closing any descriptor of the file would drop a lock this process already holds (fcntl).
     if (!existsSync(path)) closeSync(openSync(path, 'a', 0o600))
-    connection = new Sqlite(path, { timeout: 0 })
+    connection = new Sqlite(path, { timeout: SETTLE_MS })
     connection.pragma('locking_mode=EXCLUSIVE')
     connection.pragma('journal_mode=MEMORY') // the lock never leaves a journal beside it
     connection.prepare('BEGIN EXCLUSIVE').run()

@@ -107,11 +107,10 @@ export function decisionEvidence(id: string, subject = `patient-${id}`, extra: R
       v: 1,
       kind: 'decision',
       model: 'test-model',
-      version: '1.0.0',
+      release: 1,
       result: 'low',
       latency: 'under-10ms',
       alert: false,
-      feedback: 'none',
     },
   }
 }

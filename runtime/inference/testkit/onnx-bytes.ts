@@ -34,6 +34,12 @@ export function tensor(name: string, type: number, dims: readonly number[], data
   return message(...dims.map((dim) => int(1, dim)), int(2, type), bytes(8, name), bytes(9, data))
 }
 
+/** TensorProto whose data stand elsewhere: `external_data` and `data_location`. */
+export function externalTensor(name: string, type: number, dims: readonly number[], location: string): Uint8Array {
+  const entry = message(bytes(1, 'location'), bytes(2, location))
+  return message(...dims.map((dim) => int(1, dim)), int(2, type), bytes(8, name), bytes(13, entry), int(14, 1))
+}
+
 export function floats(name: string, dims: readonly number[], values: readonly number[]): Uint8Array {
   return tensor(name, FLOAT, dims, new Uint8Array(Float32Array.from(values).buffer))
 }

@@ -1,6 +1,7 @@
 import type { Tensors } from '../../../models/contract/tensor.ts'
 import {
   BOOL,
+  externalTensor,
   FLOAT,
   floats,
   graph,
@@ -87,5 +88,15 @@ export function hundredthModel(): Uint8Array {
     constants: [floats('hundredth', [1], [0.01])],
     inputs: [port('x', FLOAT, ['N', 1])],
     outputs: [port('y', FLOAT, ['N', 1])],
+  })
+}
+
+/** y = x + w, where w is four floats that the model does not carry: they stand in a file of the host. */
+export function externalModel(location: string): Uint8Array {
+  return model({
+    nodes: [node('Add', ['x', 'w'], ['y'])],
+    constants: [externalTensor('w', FLOAT, [4], location)],
+    inputs: [port('x', FLOAT, [1])],
+    outputs: [port('y', FLOAT, [4])],
   })
 }
