@@ -33,12 +33,7 @@ describe('documents', () => {
       ['registry', 'npmjs', 'org'].join('.'),
       ['registry', 'yarnpkg', 'com'].join('.'),
       ['artifactory', ''].join('/'),
-      ['', 'work', 'main'].join('/'),
-      ['', 'work', 'shared'].join('/'),
-      ['', 'tmp', 'spec'].join('/'),
       ['', 'home', ''].join('/'),
-      ['shared', 'DESIGN'].join('/'),
-      ['INTERFACES', 'md'].join('.'),
     ]
     const found = files.flatMap((path) => {
       const text = readText(path) ?? ''

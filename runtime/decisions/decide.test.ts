@@ -148,6 +148,57 @@ describe('decide', () => {
     expect(deadlines).toEqual([500 + spotContract.deadlineMs])
   })
 
+  it('says with every answer, result or refusal, that it is advisory and by which package it was made', async () => {
+    const { room } = bench()
+    for (const inputs of [spotObservations(), { ...spotObservations(), oxygen: [] }]) {
+      const { decision } = await decide(request({ inputs }), caller, room)
+      expect(decision.advisory).toMatch(/^Advisory only/)
+      expect(decision.model).toMatchObject({
+        id: manifest.modelId,
+        version: manifest.version,
+        packageHash: 'a'.repeat(64),
+      })
+    }
+  })
+
+  it('takes no observation for fresh that a clock set back or forward makes so, and keeps its deadline', async () => {
+    const made = bench()
+    const deadlines: number[] = []
+    made.onRun = async (_inputs, deadlineMs) => {
+      deadlines.push(deadlineMs)
+      return scored
+    }
+    made.clock.jumpMs(-3_600_000)
+    expect((await decide(request(), caller, made.room)).decision.refusal?.code).toBe('input_in_future')
+    made.clock.jumpMs(2 * 3_600_000)
+    expect((await decide(request(), caller, made.room)).decision.refusal?.code).toBe('input_stale')
+    made.clock.jumpMs(-3_600_000)
+    expect((await decide(request(), caller, made.room)).decision.outcome).toBe('scored')
+    expect(deadlines).toEqual([spotContract.deadlineMs])
+  })
+
+  it('answers without explanation, and says why, where the box is slower than the package allows', async () => {
+    const made = bench()
+    const slot = made.room.slots.get('sample')
+    const spec = {
+      method: 'exact-shapley',
+      output: 'aggregate',
+      tensor: 'parameters',
+      groups: [],
+      baseline: [],
+      budgetMs: 10,
+    } as const
+    const contract = { ...spotContract, explanation: { ...spec, groups: [], baseline: [] } }
+    if (slot?.state !== 'active') expect.fail('no model')
+    const slow = { ...slot.model, manifest: { ...manifest, contract }, explanationMs: 11 }
+    const room = { ...made.room, slots: new Map<string, Slot>([['sample', { state: 'active', model: slow }]]) }
+    const { decision } = await decide(request(), caller, room)
+    expect(decision).toMatchObject({
+      outcome: 'scored',
+      explanation: { method: 'none', reason: expect.stringContaining('longer') },
+    })
+  })
+
   it.each([
     ['a missing input', () => ({ inputs: { ...spotObservations(), oxygen: [] } }), 'input_missing'],
     [

@@ -52,7 +52,7 @@ const ALLOWED = /^\s*(select|insert|update|delete)\b/i
 
 /**
  * Opens the evidence database, making it if it is not there; the caller holds the instance lock unless it reads only.
- * A writer proves the cipher first. Every open sets the pragmas of the house plan (§7): SQLite forgets them.
+ * A writer proves the cipher first. Every open sets the pragmas anew: SQLite forgets them.
  * @throws StorageError storage_key_wrong | storage_not_encrypted | storage_version_unsupported | storage_schema_altered |
  * storage_unreadable | storage_full | storage_failed
  */
