@@ -19,8 +19,13 @@ const { values } = parseArgs({
   },
 })
 
+const wholeNumber = /^[1-9]\d{0,5}$/
+
 if (values.help) {
   process.stdout.write(HELP)
+} else if (!wholeNumber.test(values.decisions) || !wholeNumber.test(values.megabytes)) {
+  process.stderr.write(`bench: --decisions and --megabytes take whole numbers from 1\n${HELP}`)
+  process.exitCode = 2
 } else {
   // Read when the library loads, which the import below does.
   process.env.ORT_DISABLE_TELEMETRY = '1'

@@ -40,9 +40,10 @@ export const verifyExitCodes: Readonly<Record<FindingName | 'sound' | 'usage' | 
   'could-not-run': 20,
 }
 
-const USAGE = `usage: wardstone audit verify [--json] [--checkpoint FILE]
+const USAGE = `Usage: wardstone audit verify [--site DIR] [--json] [--checkpoint FILE]
 
 Recomputes the audit log from its leaves and records and compares it with its signed checkpoints.
+  --site DIR          the folder with runtime.json (default .wardstone)
   --checkpoint FILE   a checkpoint of this log that was kept elsewhere: shows when the log was cut back
   --json              the report as JSON on standard output
 
@@ -85,7 +86,11 @@ function parseOptions(
   args: readonly string[],
 ): { json: boolean; help: boolean; checkpoint: string | undefined } | undefined {
   try {
-    const options = { json: { type: 'boolean' }, help: { type: 'boolean' }, checkpoint: { type: 'string' } } as const
+    const options = {
+      json: { type: 'boolean' },
+      help: { type: 'boolean', short: 'h' },
+      checkpoint: { type: 'string' },
+    } as const
     const { values } = parseArgs({ args: [...args], options, strict: true, allowPositionals: false })
     return { json: values.json === true, help: values.help === true, checkpoint: values.checkpoint }
   } catch {

@@ -37,6 +37,9 @@ async function main(args: readonly string[]): Promise<number> {
   const [room, command] = args
   if (room === undefined) return say(HELP, process.stderr, 2)
   if (room === 'help' || room === '--help' || room === '-h') return say(HELP)
+  if ((room === 'audit' || room === 'model') && (command === undefined || command === '--help' || command === '-h')) {
+    return say(HELP, command === undefined ? process.stderr : process.stdout, command === undefined ? 2 : 0)
+  }
   if (room === 'version' || room === '--version') return say(`${RELEASE}\n`)
   if (room === 'audit' && command === 'verify') return auditVerify(args.slice(2))
   if (room === 'model' && command === 'inspect') {
