@@ -145,7 +145,7 @@ describe('wardstone audit verify', () => {
   })
 
   test.each([['--what'], ['extra'], ['--checkpoint']])('wrong usage %s: exit 2', async (argument) => {
-    expect(await run([argument])).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('usage:') })
+    expect(await run([argument])).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('Usage:') })
   })
 
   test('--help: exit 0', async () => {
