@@ -20,6 +20,12 @@ export interface TestServer {
   as(role: Role, id?: string): Promise<TestClient>
 }
 
+/** Real durations under a wall clock that stands: what is counted by the minute must not depend on when a test runs. */
+function standingClock(): Clock {
+  const startMs = systemClock.nowMs()
+  return { nowMs: () => startMs, monotonicMs: systemClock.monotonicMs }
+}
+
 /** The real server on a real socket, in front of a fake decision room. */
 export async function startTestServer(
   site: TestSite,
@@ -28,7 +34,7 @@ export async function startTestServer(
   const decisions = new FakeDecisions()
   const ledger = new FakeLedger()
   const logLines: string[] = []
-  const clock = options.clock ?? systemClock
+  const clock = options.clock ?? standingClock()
   const app = createApiServer({
     tls: { key: site.server.key, certificate: site.server.cert, clientAuthority: site.authority.certificatePem },
     decisions,
