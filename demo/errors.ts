@@ -10,6 +10,9 @@ export const demoErrors = {
   demo_disk_full: 'The disk is full. Free some space and start again; nothing half-made was left behind.',
   demo_site_foreign: 'The folder exists and is not a development site of this release. Choose another with --site.',
   demo_runtime_failed: 'The runtime could not start.',
+  demo_broker_failed:
+    'The broker of the demonstration could not start: its address is taken, or its certificate is unusable.',
+  demo_broker_refused: 'The broker refused a message: the certificate of the client does not allow the topic.',
   demo_request_failed: 'The runtime did not answer a request.',
   demo_data_unreadable:
     'No ICU stays were found there: give a folder or .tar.gz archive with pipe-separated .psv files.',

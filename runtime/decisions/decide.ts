@@ -1,5 +1,6 @@
 import type { Clock } from '../../device/platform/clock.ts'
 import type { Log } from '../../device/platform/log.ts'
+import { Phi } from '../../device/platform/phi.ts'
 import { ContractError, Refusal } from '../../models/contract/errors.ts'
 import { type GuardedInputs, guard } from '../../models/contract/guard.ts'
 import { type Assessment, postprocess } from '../../models/contract/postprocess.ts'
@@ -99,7 +100,7 @@ function describe(
   const flags = course.guarded?.flags ?? []
   const common = {
     decisionId: room.newId(),
-    subjectPseudonym: room.subjects.open(request.subject).pseudonym,
+    subjectPseudonym: room.subjects.open(Phi.reveal(request.subject)).pseudonym,
     model: {
       id: manifest.modelId,
       version: manifest.version,

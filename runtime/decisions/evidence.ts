@@ -1,8 +1,9 @@
 import type { JsonObject } from '../../device/platform/canonical-json.ts'
+import { Phi } from '../../device/platform/phi.ts'
 import type { GuardedInputs } from '../../models/contract/guard.ts'
 import type { Principal } from '../access/principal.ts'
 import type { Evidence } from '../audit/types.ts'
-import { latencyBucket, type OutboundRow, type ResultBucket } from '../egress/outbound.ts'
+import { latencyBucket, type OutboundRow, type ResultBucket, signedModel } from '../egress/outbound.ts'
 import type { Decision, DecisionRecord, DecisionRequest } from './types.ts'
 
 /** What one decision leaves behind: its record under the subject's key, its leaf, and the row that may leave the box. */
@@ -21,12 +22,13 @@ export function decisionEvidence(
       version: decision.model.version,
       package: decision.model.packageHash,
       outcome: decision.refusal === null ? 'scored' : decision.refusal.code,
+      alert: decision.assessment?.alert === true ? 'yes' : 'no',
       client: caller.clientId,
       role: caller.role,
     },
     body: {
       id: decision.decisionId,
-      subject: request.subject,
+      subject: Phi.reveal(request.subject),
       content: decisionRecord(decision, request, caller, guarded, nowMs) as unknown as JsonObject,
     },
     outbound: decisionOutbound(decision),
@@ -47,7 +49,7 @@ function decisionRecord(
   return {
     kind: 'decision',
     decision,
-    subject: request.subject,
+    subject: Phi.reveal(request.subject),
     purpose: request.purpose,
     requester,
     observations: storable(request.inputs),
@@ -78,8 +80,7 @@ function decisionOutbound(decision: Decision): OutboundRow {
   return {
     v: 1,
     kind: 'decision',
-    model: decision.model.id,
-    version: decision.model.version,
+    ...signedModel(decision.model.id, decision.model.version),
     result: resultBucket(decision),
     latency: latencyBucket((decision.timings.totalUs ?? 0) / 1000),
     alert: decision.assessment?.alert ?? false,

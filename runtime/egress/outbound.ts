@@ -1,18 +1,30 @@
 import { z } from 'zod'
+import { feedbackFlags, type LatencyBucket, latencyBuckets, resultBuckets } from '../../device/outbound/record.ts'
+
+export {
+  feedbackFlags,
+  type LatencyBucket,
+  latencyBuckets,
+  type ResultBucket,
+  resultBuckets,
+} from '../../device/outbound/record.ts'
 
 /**
- * What may ever leave the box about a decision: enumerations, buckets and flags. There is no field that could hold
- * free text, an identity, a time or an id of the decision; ids are drawn later, inside egress.
+ * What the runtime hands to egress about a decision: enumerations, buckets and flags, and which signed model it was. There is no
+ * field that could hold free text, an identity, a time or an id of the decision. Egress puts the number of the catalogue in the
+ * place of the model's name, adds the year and draws the sequence number; only then may it leave (device/outbound).
  */
-export const resultBuckets = ['refused', 'none', 'low', 'elevated', 'high'] as const
-export const latencyBuckets = ['under-10ms', 'under-100ms', 'under-1s', 'over-1s'] as const
-export const feedbackFlags = ['none', 'accepted', 'overridden'] as const
-
 export const outboundRow = z.strictObject({
   v: z.literal(1),
   kind: z.enum(['decision', 'feedback']),
-  model: z.string().regex(/^[a-z][a-z0-9-]{0,63}$/),
-  version: z.string().regex(/^\d{1,6}\.\d{1,6}\.\d{1,6}(-[0-9A-Za-z.-]{1,64})?$/),
+  model: z
+    .string()
+    .regex(/^[a-z][a-z0-9-]{0,63}$/)
+    .brand<'signed-model'>(),
+  version: z
+    .string()
+    .regex(/^\d{1,6}\.\d{1,6}\.\d{1,6}(-[0-9A-Za-z.-]{1,64})?$/)
+    .brand<'signed-version'>(),
   result: z.enum(resultBuckets),
   latency: z.enum(latencyBuckets),
   alert: z.boolean(),
@@ -20,8 +32,14 @@ export const outboundRow = z.strictObject({
 })
 
 export type OutboundRow = z.infer<typeof outboundRow>
-export type ResultBucket = (typeof resultBuckets)[number]
-export type LatencyBucket = (typeof latencyBuckets)[number]
+
+/**
+ * The model of a row, from the signed manifest of the package that decided: the one place where a text becomes part of a row.
+ * The ledger checks its form; what is not in the fleet's catalogue leaves the box as number 0.
+ */
+export function signedModel(id: string, version: string): Pick<OutboundRow, 'model' | 'version'> {
+  return { model: id as OutboundRow['model'], version: version as OutboundRow['version'] }
+}
 
 export function latencyBucket(ms: number): LatencyBucket {
   if (ms < 10) return 'under-10ms'

@@ -29,8 +29,10 @@ export interface Database {
   walFrames(): number
   /** Moves the write-ahead log into the database file; TRUNCATE also empties it. */
   checkpoint(mode: 'PASSIVE' | 'TRUNCATE'): void
-  /** Are tables, indexes and triggers exactly those this release makes? */
+  /** Are tables, indexes and triggers exactly those that the migrations up to this database's version make? */
   isSchemaAsBuilt(): boolean
+  /** Does every index of the log hold exactly what its rows say? A search through one that does not would miss leaves. */
+  areIndexesSound(): boolean
   close(): void
 }
 
@@ -147,9 +149,16 @@ function createDatabase(connection: Sqlite.Database, path: string): Database {
         throw asStorageError(error, path)
       }
     },
-    isSchemaAsBuilt: () => schemaText(connection) === builtSchema(),
+    isSchemaAsBuilt: () => schemaText(connection) === builtSchema(version(connection)),
+    areIndexesSound: () => indexedTables.every((table) => isTableSound(connection, table)),
     close: () => connection.close(),
   }
+}
+
+const indexedTables = ['leaves', 'bodies'] as const
+
+function isTableSound(connection: Sqlite.Database, table: string): boolean {
+  return connection.pragma(`integrity_check(${table})`, { simple: true }) === 'ok'
 }
 
 function frames(rows: unknown): number {
@@ -160,8 +169,9 @@ function frames(rows: unknown): number {
 function migrate(connection: Sqlite.Database, database: Database, readonly: boolean): void {
   const latest = migrations.length
   const stands = version(connection)
-  if (stands > latest || (readonly && stands !== latest)) throw new StorageError('storage_version_unsupported')
-  if (stands < latest) database.transact(() => apply(connection, migrations.slice(stands)))
+  // A reader leaves an older database as it is: what a migration adds for reading only makes it faster.
+  if (stands > latest || (readonly && stands === 0)) throw new StorageError('storage_version_unsupported')
+  if (stands < latest && !readonly) database.transact(() => apply(connection, migrations.slice(stands)))
   // A reader looks on, so that the verifier can say what was done; a writer does not add to a database that was altered.
   if (!readonly && !database.isSchemaAsBuilt()) throw new StorageError('storage_schema_altered')
 }
@@ -189,11 +199,11 @@ function schemaText(connection: Sqlite.Database): string {
   return rows.map((row) => row.text).join('\n')
 }
 
-/** The schema as the migrations make it, from an empty database in memory. */
-function builtSchema(): string {
+/** The schema as the migrations up to a version make it, from an empty database in memory. */
+function builtSchema(upTo: number): string {
   const model = new Sqlite(':memory:')
   try {
-    apply(model, migrations)
+    apply(model, migrations.slice(0, upTo))
     return schemaText(model)
   } finally {
     model.close()

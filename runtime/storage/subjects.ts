@@ -91,6 +91,20 @@ export function openSubjectKeys(database: Database, kek: Uint8Array): SubjectKey
 }
 
 /**
+ * Finds the pseudonym of a patient's identifier by its keyed hash; draws none, writes nothing.
+ * @returns undefined when nothing was ever recorded about the subject, or its row was erased
+ */
+export function findPseudonym(database: Database, kek: Uint8Array, identifier: string): string | undefined {
+  const lookup = lookupOf(derive(kek, 'subject-lookup'), identifier)
+  return database.prepare<{ pseudonym: string }>('SELECT pseudonym FROM subjects WHERE lookup = ?').get(lookup)
+    ?.pseudonym
+}
+
+function lookupOf(lookupKey: Uint8Array, identifier: string): Buffer {
+  return derive(lookupKey, 'subject', sha256(identifier))
+}
+
+/**
  * The register of the one writer. The patient's identifier is never stored: its row is found by a keyed hash.
  * @throws StorageError storage_key_wrong
  */
@@ -125,7 +139,7 @@ export function openSubjects(database: Database, kek: Uint8Array, randomness: Ra
   return {
     keyOf: reader.keyOf,
     open: (subject) => {
-      const lookup = derive(lookupKey, 'subject', sha256(subject))
+      const lookup = lookupOf(lookupKey, subject)
       const name = lookup.toString('hex')
       const known = cached.get(name) ?? pending.get(name)
       if (known !== undefined) return known
