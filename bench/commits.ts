@@ -10,7 +10,7 @@ import { systemClock } from '../device/platform/clock.ts'
 import { silentLog } from '../device/platform/log.ts'
 import { openLedger } from '../runtime/audit/ledger.ts'
 import type { Evidence } from '../runtime/audit/types.ts'
-import type { OutboundRow } from '../runtime/egress/outbound.ts'
+import { type OutboundRow, signedModel } from '../runtime/egress/outbound.ts'
 import { keyConnection } from '../runtime/storage/cipher.ts'
 import { openDatabase } from '../runtime/storage/database.ts'
 import { percentile } from './statistics.ts'
@@ -89,8 +89,7 @@ const FILLING = 'x'.repeat(BODY_BYTES)
 const outbound: OutboundRow = {
   v: 1,
   kind: 'decision',
-  model: 'bench',
-  release: 1,
+  ...signedModel('bench', 1),
   result: 'none',
   latency: 'under-10ms',
   alert: false,

@@ -15,6 +15,9 @@ export const demoErrors = {
     'A certificate of the site is not valid now. Check the clock of this machine, or make another site with --site.',
   demo_request_refused: 'The runtime refused a request of the demo.',
   demo_runtime_failed: 'The runtime could not start.',
+  demo_broker_failed:
+    'The broker of the demonstration could not start: its address is taken, or its certificate is unusable.',
+  demo_broker_refused: 'The broker refused a message: the certificate of the client does not allow the topic.',
   demo_request_failed: 'The runtime did not answer a request.',
   demo_data_unreadable:
     'No ICU stays were found there: give a folder or .tar.gz archive with pipe-separated .psv files.',

@@ -8,7 +8,7 @@ function splitRows(text: string): string[][] {
   const rows: string[][] = []
   let row: string[] = []
   // A quoted cell ("" stands for one quote), or a bare one; then what ends it.
-  for (const [, quoted, bare, end] of text.matchAll(/(?:"((?:[^"]|"")*)"|([^",\n]*))(,|\r?\n|$)/g)) {
+  for (const [, quoted, bare, end] of text.matchAll(/(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r?\n|$)/g)) {
     row.push(quoted === undefined ? (bare ?? '') : quoted.replaceAll('""', '"'))
     if (end === ',') continue
     if (row.length > 1 || row[0] !== '') rows.push(row)

@@ -98,6 +98,9 @@ describe('the import matrix catches', () => {
   const direction = 'rooms import in one direction: device ← models ← updater, runtime'
   const downwards = 'inside the runtime imports go downwards'
   const forms = 'imports are relative paths with their extension, node: modules or packages'
+  const mqtt = 'only the two ends of the fleet path speak MQTT'
+  const egress =
+    'the egress process has no way to a patient: of the runtime it loads its own room alone, and opens no Phi'
   const pure = 'pure files do no input or output, nor does anything they import'
 
   const violations: [what: string, rule: string, path: string, text: string][] = [
@@ -149,6 +152,21 @@ describe('the import matrix catches', () => {
     ['an absolute path', forms, 'device/platform/x.ts', "import { a } from '/etc/clock.ts'"],
     ['an alias', forms, 'device/platform/x.ts', "import { a } from '#clock'"],
     ['a computed import', forms, 'device/platform/x.ts', 'await import(process.cwd())'],
+    ['a third end of the fleet path', mqtt, 'runtime/decisions/x.ts', "import mqtt from 'mqtt'"],
+    ['the updater on MQTT, by a type', mqtt, 'updater/fetch/x.ts', "import type { MqttClient } from 'mqtt'"],
+    [
+      'an egress process that can read the database',
+      egress,
+      'runtime/bin/egress.ts',
+      "import '../storage/database.ts'",
+    ],
+    ['an egress process that opens a Phi', egress, 'runtime/bin/egress.ts', "import '../../device/platform/phi.ts'"],
+    [
+      'an egress process with the half of the runtime',
+      egress,
+      'runtime/bin/egress.ts',
+      "import { startRelay } from '../egress/relay.ts'",
+    ],
     ['a pure file that opens files', pure, 'runtime/audit/leaf.ts', "import { readFileSync } from 'node:fs'"],
     [
       'a pure file that opens files by way of another',

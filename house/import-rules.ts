@@ -60,7 +60,14 @@ export const allowedLevelImports: readonly {
 
 /** Files (or folders, with a slash at the end) that compute and do nothing else, themselves and all they import. */
 export const pureFiles: readonly string[] = [
+  'device/checkpoint/checkpoint.ts',
+  'device/checkpoint/signed-note.ts',
+  'device/outbound/',
   'device/platform/canonical-json.ts',
+  'device/identity/validity.ts',
+  'device/telemetry/buckets.ts',
+  'device/telemetry/proc.ts',
+  'device/posture/finding.ts',
   'models/contract/',
   'models/onnx/external-data.ts',
   'models/package/manifest.ts',
@@ -70,6 +77,9 @@ export const pureFiles: readonly string[] = [
   'runtime/audit/leaf.ts',
   'runtime/audit/tree.ts',
   'runtime/egress/outbound.ts',
+  'updater/operator/csv.ts',
+  'updater/operator/findings.ts',
+  'updater/operator/moment.ts',
 ]
 
 const inputOutput = [
@@ -91,7 +101,7 @@ const inputOutput = [
   'tls',
   'worker_threads',
 ]
-const packagesWithInputOutput = ['better-sqlite3', 'fastify', 'onnxruntime-node', 'tar']
+const packagesWithInputOutput = ['aedes', 'better-sqlite3', 'fastify', 'mqtt', 'onnxruntime-node', 'tar']
 
 export interface ImportRule {
   readonly name: string
@@ -173,16 +183,54 @@ export const importRules: readonly ImportRule[] = [
         .map((edge) => `${file.path} imports ${edge.specifier}: not in one of these forms`),
   },
   {
+    name: 'only the two ends of the fleet path speak MQTT',
+    faults: (file) =>
+      isTestFile(file.path) || speaksMqtt.some((folder) => file.path.startsWith(folder))
+        ? []
+        : file.imports
+            .filter((edge) => edge.target === undefined && packageName(edge.specifier) === 'mqtt')
+            .map(() => `${file.path} imports mqtt: only ${speaksMqtt.join(' and ')} may`),
+  },
+  {
+    name: 'the egress process has no way to a patient: of the runtime it loads its own room alone, and opens no Phi',
+    faults: (file, files) => (file.path === EGRESS_ENTRY ? egressReach(file, files) : []),
+  },
+  {
     name: 'pure files do no input or output, nor does anything they import',
     faults: (file, files) => (isPure(file.path) && !isTestFile(file.path) ? impureReach(file, files) : []),
   },
 ]
+
+/** Everything that leaves a box, or arrives from one, passes one of these. */
+const speaksMqtt = ['runtime/egress/', 'updater/operator/']
 
 /** The checks themselves may load what they have found by its path; nothing else imports a computed name. */
 const loadsByPath = ['house/error-tables.ts']
 
 function isNodeOrPackage(specifier: string): boolean {
   return specifier.startsWith('node:') || /^(@[a-z0-9-]+\/)?[a-z0-9][a-z0-9._-]*(\/[\w./-]+)?$/.test(specifier)
+}
+
+const EGRESS_ENTRY = 'runtime/bin/egress.ts'
+/** The half of the room that runs inside the runtime. */
+const RELAY = 'runtime/egress/relay.ts'
+const PHI = 'device/platform/phi.ts'
+
+function egressReach(start: SourceFile, files: ReadonlyMap<string, SourceFile>): string[] {
+  const seen = new Set<string>([start.path])
+  const waiting = [start]
+  const faults: string[] = []
+  for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) {
+    for (const { target, typeOnly } of file.imports) {
+      if (target === undefined || typeOnly || seen.has(target)) continue
+      seen.add(target)
+      const isForeign = target.startsWith('runtime/') && !target.startsWith('runtime/egress/')
+      const next = files.get(target)
+      if (isForeign || target === RELAY || target === PHI) faults.push(`${file.path} imports ${target}`)
+      else if (next !== undefined) waiting.push(next)
+    }
+  }
+  return faults
 }
 
 export function isPure(path: string): boolean {

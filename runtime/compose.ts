@@ -1,27 +1,33 @@
-import { randomUUID } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { existsSync, readdirSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import { loadHpkeRecipient } from '../device/crypto/hpke.ts'
 import { type CryptoProvider, createCryptoProvider } from '../device/crypto/provider.ts'
 import type { Randomness } from '../device/crypto/randomness.ts'
 import { loadSigner, loadVerifier } from '../device/crypto/signing.ts'
 import { readFileBounded } from '../device/platform/atomic-file.ts'
+import { serveChannel } from '../device/platform/channel.ts'
 import type { Clock } from '../device/platform/clock.ts'
 import type { Log } from '../device/platform/log.ts'
+import { createDeviceWatch, type DeviceWatch } from '../device/posture/device-watch.ts'
 import type { PackagePaths, PackageTrust } from '../models/package/open.ts'
 import { createRevocationList } from './access/revocation.ts'
 import { type LedgerHandle, openLedger } from './audit/ledger.ts'
-import type { RuntimeConfig } from './config.ts'
+import { operatorMethods } from './audit/operator-event.ts'
+import { auditSocketOf, deviceDefaults, type RuntimeConfig } from './config.ts'
 import { loadSlot, type SlotLoader } from './decisions/model-slots.ts'
 import { createDecisionService } from './decisions/service.ts'
 import type { Slot } from './decisions/types.ts'
+import { deviceStateOf } from './egress/device-state.ts'
+import { startRelay } from './egress/relay.ts'
 import { RuntimeError } from './errors.ts'
 import { createApiServer } from './http/server.ts'
 import type { ModelWorker } from './inference/types.ts'
 import { RELEASE } from './release.ts'
 import { openDatabase } from './storage/database.ts'
 import { acquireInstanceLock } from './storage/instance-lock.ts'
+import { createOutbox, type Outbox } from './storage/outbox.ts'
 
 export interface RuntimeParts {
   readonly clock: Clock
@@ -49,7 +55,11 @@ export async function startRuntime(config: RuntimeConfig, base: string, parts: R
   try {
     const files = new SiteFiles(base)
     const provider = createCryptoProvider()
-    const ledger = await startLedger(config, files, provider, parts, started)
+    const { ledger, outbox } = await startLedger(config, files, provider, parts, started)
+    const channel = { path: files.path(auditSocketOf(config)), handlers: operatorMethods(ledger), log: parts.log }
+    const auditCommands = await serveChannel(channel)
+    started.defer(() => auditCommands.close())
+    const device = await startDevice(config, files, provider, parts, started)
     const models = await startModels(config, files, provider, ledger, parts)
     started.defer(() => models.stop())
     const decisions = createDecisionService({
@@ -62,7 +72,9 @@ export async function startRuntime(config: RuntimeConfig, base: string, parts: R
       release: RELEASE,
       newId: randomUUID,
       logSize: () => ledger.position().size,
+      otherFaults: () => device.healthFaults(),
     })
+    startEgressRelay(config, files, { outbox, device, slots: models.slots }, parts, started)
     const tls = {
       key: files.text(config.tls.key),
       certificate: files.text(config.tls.certificate),
@@ -71,7 +83,15 @@ export async function startRuntime(config: RuntimeConfig, base: string, parts: R
     const { revoked } = config.tls
     const revocation =
       revoked === undefined ? {} : { isRevoked: createRevocationList(files.path(revoked), parts.clock) }
-    const server = createApiServer({ tls, decisions, ledger, clock: parts.clock, log: parts.log, ...revocation })
+    const server = createApiServer({
+      tls,
+      decisions,
+      device,
+      ledger,
+      clock: parts.clock,
+      log: parts.log,
+      ...revocation,
+    })
     started.defer(() => server.close())
     const url = await listen(server, config.listen)
     return { url, loaded: models.loaded, stop: () => started.disposeAsync() }
@@ -87,7 +107,7 @@ async function startLedger(
   provider: CryptoProvider,
   parts: RuntimeParts,
   started: AsyncDisposableStack,
-): Promise<LedgerHandle> {
+): Promise<{ readonly ledger: LedgerHandle; readonly outbox: Outbox }> {
   const path = files.path(config.database.path)
   const lock = acquireInstanceLock(`${path}.lock`)
   started.defer(() => lock.release())
@@ -100,7 +120,61 @@ async function startLedger(
   const keptCheckpoint = checkpoint === undefined ? undefined : files.path(checkpoint)
   const ledger = await openLedger({ database, subjectKey, signer, verifier, origin, keptCheckpoint, ...parts })
   started.defer(() => ledger.close())
-  return ledger
+  return { ledger, outbox: createOutbox(database) }
+}
+
+/** Without the section nothing is handed over; the rows wait in the outbox. */
+function startEgressRelay(
+  config: RuntimeConfig,
+  files: SiteFiles,
+  { outbox, device, slots }: { outbox: Outbox; device: DeviceWatch; slots: ReadonlyMap<string, Slot> },
+  { clock, log }: RuntimeParts,
+  started: AsyncDisposableStack,
+): void {
+  if (config.egress === undefined) return
+  const publicKey = files.text(config.log.publicKey)
+  const count = (wanted: Slot['state']) => [...slots.values()].filter(({ state }) => state === wanted).length
+  const relay = startRelay({
+    socket: files.path(config.egress.socket),
+    source: createHash('sha256').update(`${config.log.origin}\n${publicKey}`).digest('hex'),
+    outbox,
+    clock,
+    log,
+    deviceState: () => {
+      const { buckets, posture } = device.report()
+      return deviceStateOf({ buckets, posture, modelsActive: count('active'), modelsDown: count('unavailable') })
+    },
+  })
+  started.defer(() => relay.stop())
+}
+
+/** The usual place of the identity; a configuration that names no other and a site without it have none. */
+const IDENTITY = { key: 'device/identity.key', certificate: 'device/identity.pem' }
+
+async function startDevice(
+  config: RuntimeConfig,
+  files: SiteFiles,
+  provider: CryptoProvider,
+  parts: RuntimeParts,
+  started: AsyncDisposableStack,
+): Promise<DeviceWatch> {
+  const settings = config.device ?? deviceDefaults
+  const isThere = settings.identity !== undefined || existsSync(files.path(IDENTITY.certificate))
+  const names = settings.identity ?? { ...IDENTITY, authority: config.tls.clientAuthority }
+  const authorityPem = isThere ? files.text(names.authority) : ''
+  const paths = { key: files.path(names.key), certificate: files.path(names.certificate) }
+  const dataPath = dirname(files.path(config.database.path))
+  const device = createDeviceWatch({
+    clock: parts.clock,
+    dataPath,
+    paths: [dataPath, files.path(config.store)],
+    sampleIntervalMs: settings.sampleSeconds * 1000,
+    nvidiaSmi: settings.nvidiaSmi,
+    identity: isThere ? { ...parts, ...paths, provider, authorityPem } : undefined,
+  })
+  started.defer(() => device.stop())
+  await device.start()
+  return device
 }
 
 /** The models of the store, loading behind the running service. */

@@ -2,6 +2,18 @@ import { z } from 'zod'
 
 const path = z.string().min(1).max(4096)
 
+/** How the box watches itself; may be left out as a whole or in part. */
+const deviceSchema = z.strictObject({
+  sampleSeconds: z.int().min(5).max(3600).default(15),
+  /** The driver's tool, by name or path. */
+  nvidiaSmi: path.default('nvidia-smi'),
+  /** The device certificate, and the one authority that may renew it. */
+  identity: z.strictObject({ key: path, certificate: path, authority: path }).optional(),
+})
+
+/** What a configuration without the section means. */
+export const deviceDefaults = deviceSchema.parse({})
+
 /** The runtime's configuration file. Secrets are paths to files, never values. Relative paths start at the file's folder. */
 export const runtimeConfigSchema = z.strictObject({
   deviceId: z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/),
@@ -18,11 +30,21 @@ export const runtimeConfigSchema = z.strictObject({
   trust: z.strictObject({ vendor: path, fleet: path, packageKey: path }),
   /** A folder with one folder per slot: package.wspkg, image.json, grant.json. */
   store: path,
+  /** A folder for sockets of local commands, of this user alone. A socket's whole path has at most 107 bytes. */
+  run: path.optional(),
   inference: z.strictObject({
     threads: z.int().min(1).max(64),
     maxQueue: z.int().min(1).max(10_000),
     isolation: z.enum(['required', 'preferred']),
   }),
+  device: deviceSchema.optional(),
+  /** Where egress takes what may leave the box; without it nothing is handed over. */
+  egress: z.strictObject({ socket: path }).optional(),
 })
 
 export type RuntimeConfig = z.infer<typeof runtimeConfigSchema>
+
+/** Where the runtime takes the evidence of the audit commands; relative like the other paths. */
+export function auditSocketOf(config: RuntimeConfig): string {
+  return `${config.run ?? 'run'}/audit.sock`
+}

@@ -9,6 +9,7 @@ const programs = {
   bench: ['bench/bin/bench.ts'],
   check: ['scripts/test.ts', '--only-checks'],
   wardstone: ['runtime/bin/wardstone.ts'],
+  'wardstone-fleet': ['updater/bin/wardstone-fleet.ts'],
 }
 
 /**

@@ -18,6 +18,7 @@ export const systemPackages: readonly SystemPackage[] = [
     command: 'openssl',
     why: 'a second opinion on certificates and signatures; the yardstick of the bench',
   },
+  { name: 'mosquitto', command: 'mosquitto', why: 'a broker that is not ours, of both versions of the protocol' },
   { name: 'curl', command: 'curl', why: 'a client that is not ours, with a client certificate' },
 ]
 

@@ -6,8 +6,8 @@ import { type Principal, type Role, roles } from './principal.ts'
 const allowed: Readonly<Record<Role, readonly Action[]>> = {
   bedside: ['decision.create', 'models.read', 'health.read', 'contract.read'],
   clinician: ['decision.create', 'decision.read', 'decision.feedback', 'models.read', 'health.read', 'contract.read'],
-  engineer: ['models.read', 'health.read', 'contract.read'],
-  officer: ['decision.read', 'models.read', 'health.read', 'contract.read'],
+  engineer: ['models.read', 'health.read', 'contract.read', 'device.read'],
+  officer: ['decision.read', 'models.read', 'health.read', 'contract.read', 'device.read'],
 }
 
 const as = (role: Role): Principal => ({ clientId: 'c', role, fingerprint: '00', strength: 'mtls' })

@@ -9,6 +9,7 @@ export const actions = [
   'models.read',
   'health.read',
   'contract.read',
+  'device.read',
 ] as const
 export type Action = (typeof actions)[number]
 
@@ -24,6 +25,7 @@ export const policy: Readonly<Record<Role, Readonly<Record<Action, boolean>>>> =
     'models.read': true,
     'health.read': true,
     'contract.read': true,
+    'device.read': false,
   },
   clinician: {
     'decision.create': true,
@@ -32,6 +34,7 @@ export const policy: Readonly<Record<Role, Readonly<Record<Action, boolean>>>> =
     'models.read': true,
     'health.read': true,
     'contract.read': true,
+    'device.read': false,
   },
   engineer: {
     'decision.create': false,
@@ -40,6 +43,7 @@ export const policy: Readonly<Record<Role, Readonly<Record<Action, boolean>>>> =
     'models.read': true,
     'health.read': true,
     'contract.read': true,
+    'device.read': true,
   },
   officer: {
     'decision.create': false,
@@ -48,6 +52,7 @@ export const policy: Readonly<Record<Role, Readonly<Record<Action, boolean>>>> =
     'models.read': true,
     'health.read': true,
     'contract.read': true,
+    'device.read': true,
   },
 }
 

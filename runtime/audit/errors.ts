@@ -9,8 +9,6 @@ export const auditErrors = {
   audit_log_empty: 'The database holds no audit log.',
   audit_leaf_invalid: 'The audit leaf is not in the form of docs/audit-format.md.',
   audit_evidence_invalid: 'The event cannot be recorded as given.',
-  audit_note_invalid: 'The signed note is malformed or not signed by the expected key.',
-  audit_checkpoint_invalid: 'The text is not a checkpoint of this log.',
 } as const
 
 export class AuditError extends WardstoneError<keyof typeof auditErrors> {

@@ -1,7 +1,7 @@
 /** What the verifier can say about a log; docs/audit-format.md §10 tells how each name is arrived at. */
-export type FindingName = 'edited' | 'deleted' | 'inserted' | 'reordered'
+export type FindingName = 'edited' | 'deleted' | 'inserted' | 'reordered' | 'truncated' | 'rolled-back'
 
-export type FindingSubject = 'leaf' | 'body' | 'checkpoint' | 'activation' | 'head' | 'schema'
+export type FindingSubject = 'leaf' | 'body' | 'checkpoint' | 'activation' | 'head' | 'schema' | 'index'
 
 export interface Finding {
   readonly finding: FindingName
@@ -32,9 +32,10 @@ export const MAX_FINDINGS = 20
 export interface Suspect {
   /**
    * rows: indexes are missing before this row; extra: a row outside the numbering; sequence: the leaf carries another
-   * number; content: leaf and hash differ; chain: the chain does not lead here; root: nothing but the signed root differs.
+   * number; content: leaf and hash differ; chain: the chain does not lead here; root: nothing but the signed root differs;
+   * tail: the leaves end before a checkpoint that was signed.
    */
-  readonly kind: 'rows' | 'extra' | 'sequence' | 'content' | 'chain' | 'root'
+  readonly kind: 'rows' | 'extra' | 'sequence' | 'content' | 'chain' | 'root' | 'tail'
   readonly position: number
   /** Number the leaf carries, where it can be read. */
   readonly sequence: number | undefined
@@ -54,6 +55,7 @@ export interface Suspect {
  */
 export function classify(suspect: Suspect, rows: number, signedSize: number): FindingName {
   if (suspect.kind === 'extra') return 'inserted'
+  if (suspect.kind === 'tail') return 'truncated'
   if (suspect.isFoundElsewhere) return 'reordered'
   if (suspect.isIsolated) return 'edited'
   if (suspect.kind === 'rows') return 'deleted'
@@ -94,14 +96,26 @@ const meanings: Readonly<Record<FindingName, Readonly<Partial<Record<Suspect['ki
   deleted: { root: 'Between here and the next signed checkpoint leaves are missing; hashes and chain were rebuilt.' },
   inserted: { root: 'Between here and the next signed checkpoint leaves were added; hashes and chain were rebuilt.' },
   reordered: {},
+  truncated: {},
+  'rolled-back': {},
 }
 
-const plainMeanings: Readonly<Record<FindingName, string>> = {
+export const plainMeanings: Readonly<Record<FindingName, string>> = {
   edited: 'This leaf is not the one that was committed.',
   deleted: 'A leaf that stood here is missing.',
   inserted: 'A leaf stands here that was not committed in this place.',
   reordered: 'The leaf that belongs here stands at another place.',
+  truncated: 'The end of the log was cut off here: a signed checkpoint speaks for more leaves than there are.',
+  'rolled-back':
+    'An older copy of the log was put in its place: it is whole, but it ends before the checkpoint that was kept elsewhere.',
 }
+
+/** The log and the kept checkpoint are both signed, and contradict each other. */
+export const FORKED =
+  'The log was rolled back and written on, or its key signed two histories: its first leaves are not those of the checkpoint that was kept elsewhere.'
+
+/** No checkpoint of the log speaks for the leaves that the kept one signed. */
+export const UNLIKE_KEPT = 'The leaves up to here are not those that the checkpoint that was kept elsewhere signed.'
 
 export function meaningOf(suspect: Suspect, finding: FindingName): string {
   return meanings[finding][suspect.kind] ?? plainMeanings[finding]

@@ -56,7 +56,7 @@ describe('evidence that is hidden while every leaf stands', () => {
     'an index that was emptied (%s) is named, although schema and leaves are as they were',
     async (name) => {
       const site = await tampered((attacker) => emptyIndex(attacker, name))
-      expect((await verifySite(site)).findings).toMatchObject([{ finding: 'edited', what: 'schema' }])
+      expect((await verifySite(site)).findings).toMatchObject([{ finding: 'edited', what: 'index' }])
       if (name !== 'bodies_about')
         await expect(openSite(site)).rejects.toMatchObject({ code: 'storage_schema_altered' })
     },

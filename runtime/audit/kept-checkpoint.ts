@@ -1,9 +1,10 @@
+import { type Checkpoint, openCheckpoint } from '../../device/checkpoint/checkpoint.ts'
+import { CheckpointError } from '../../device/checkpoint/errors.ts'
 import type { Verifier } from '../../device/crypto/signing.ts'
 import { readFileBounded, writeFileAtomic } from '../../device/platform/atomic-file.ts'
 import { errorCode } from '../../device/platform/errors.ts'
 import type { Log } from '../../device/platform/log.ts'
 import type { Database } from '../storage/database.ts'
-import { type Checkpoint, openCheckpoint } from './checkpoint.ts'
 import { AuditError } from './errors.ts'
 
 /**
@@ -74,6 +75,6 @@ function readNote(path: string): string | undefined {
     return readFileBounded(path, MAX_NOTE_BYTES).toString('utf8')
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw new AuditError('audit_checkpoint_invalid', { cause, about: path })
+    throw new CheckpointError('audit_checkpoint_invalid', { cause, about: path })
   }
 }

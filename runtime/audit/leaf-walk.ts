@@ -55,6 +55,12 @@ export class LeafWalk {
     return { leaf: checked.leaf, isClean: checked.isClean }
   }
 
+  /** Is this the root of the leaves so far? Nothing follows from it; false also when that cannot be told any more. */
+  isRoot(root: Uint8Array): boolean {
+    const roots = [this.stored, ...(this.#isForked ? [this.#computed] : [])].map((frontier) => rootOf(frontier))
+    return !this.isBroken && roots.some((own) => Buffer.from(own).equals(root))
+  }
+
   /** Compares with the root that was signed at exactly this size. */
   holdAgainst(root: Uint8Array): void {
     if (this.isBroken) return
@@ -99,7 +105,8 @@ export class LeafWalk {
     if (this.expected === signedSize) return
     if (this.expected > signedSize) this.#open = this.#open.filter((suspect) => suspect.position < signedSize)
     const isClaimed = this.expected > signedSize && claimedSize > signedSize
-    if (this.#open.length === 0 && !isClaimed) this.#suspect('root', Math.min(this.expected, signedSize), undefined)
+    const kind = this.expected < signedSize ? 'tail' : 'root'
+    if (this.#open.length === 0 && !isClaimed) this.#suspect(kind, Math.min(this.expected, signedSize), undefined)
   }
 
   #check(row: LeafRow): Checked {

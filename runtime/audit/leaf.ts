@@ -19,6 +19,8 @@ export const leafKinds = [
   'refused',
   /** A model went live in its slot. */
   'activated',
+  /** A local operator wrote leaves, or records too, to a file. */
+  'exported',
   /** Requests that touch no patient data, counted per client, route and minute. */
   'counted',
 ] as const

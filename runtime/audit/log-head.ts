@@ -1,6 +1,6 @@
+import { openCheckpoint } from '../../device/checkpoint/checkpoint.ts'
 import type { Verifier } from '../../device/crypto/signing.ts'
 import type { Database } from '../storage/database.ts'
-import { openCheckpoint } from './checkpoint.ts'
 import { AuditError } from './errors.ts'
 import { parseLeaf } from './leaf.ts'
 import { CHAIN_START, chainHash, emptyFrontier, type Frontier, leafHash, parseFrontier, rootOf } from './tree.ts'

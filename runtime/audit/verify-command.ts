@@ -2,24 +2,13 @@ import { parseArgs } from 'node:util'
 import type { Verifier } from '../../device/crypto/signing.ts'
 import { isWardstoneError } from '../../device/platform/errors.ts'
 import { openDatabase } from '../storage/database.ts'
+import type { AuditSite } from './audit-log.ts'
+import { type CommandStream, reportProgress } from './command-io.ts'
 import type { Finding, FindingName, LogReport } from './findings.ts'
 import { verifyLog } from './verify.ts'
 
-/** Where the log of a site lies; the command-line entry resolves it from the site's configuration. */
-export interface VerifySite {
-  readonly databasePath: string
-  readonly databaseKeyPath: string
-  readonly subjectsKeyPath: string
-  readonly logPublicKeyPath: string
-  readonly origin: string
-  /** The checkpoint that the runtime keeps outside the database, where it does; --checkpoint comes before it. */
-  readonly keptCheckpointPath?: string | undefined
-}
-
-export interface CommandStream {
-  write(text: string): unknown
-  readonly isTTY?: boolean | undefined
-}
+/** What of a site the verifier reads: never the log's private key. */
+export type VerifySite = Omit<AuditSite, 'logKeyPath' | 'channelPath'>
 
 export interface VerifyIo {
   readonly stdout: CommandStream
@@ -37,6 +26,8 @@ export const verifyExitCodes: Readonly<Record<FindingName | 'sound' | 'usage' | 
   deleted: 11,
   inserted: 12,
   reordered: 13,
+  truncated: 14,
+  'rolled-back': 15,
   'could-not-run': 20,
 }
 
@@ -44,10 +35,16 @@ const USAGE = `Usage: wardstone audit verify [--site DIR] [--json] [--checkpoint
 
 Recomputes the audit log from its leaves and records and compares it with its signed checkpoints.
   --site DIR          the folder with runtime.json (default .wardstone)
-  --checkpoint FILE   a checkpoint of this log that was kept elsewhere: shows when the log was cut back
+  --checkpoint FILE   a checkpoint of this log that somebody else kept: only with one does it show when the end of the
+                      log was cut off with its checkpoints, or an older copy was put in its place
   --json              the report as JSON on standard output
 
-Exit codes: 0 sound, 10 edited, 11 deleted, 12 inserted, 13 reordered, 20 could not run, 2 wrong usage.
+Examples:
+  wardstone audit verify
+  wardstone audit verify --site /var/lib/wardstone --checkpoint kept-by-the-fleet.txt --json
+
+Exit codes: 0 sound, 10 edited, 11 deleted, 12 inserted, 13 reordered, 14 truncated, 15 rolled back, 20 could not run,
+2 wrong usage.
 `
 
 const MAX_SHOWN = 10
@@ -105,21 +102,12 @@ async function runVerify(site: VerifySite, checkpointPath: string | undefined, i
   const verifier = await io.loadVerifier(text(site.logPublicKeyPath))
   const subjectKey = io.readFile(site.subjectsKeyPath)
   const database = openDatabase({ path: site.databasePath, key: io.readFile(site.databaseKeyPath), readonly: true })
+  const { step: onProgress, end } = reportProgress(io.stderr)
   try {
-    const onProgress = progress(io.stderr)
     return await verifyLog({ database, subjectKey, verifier, origin: site.origin, knownCheckpoint, onProgress })
   } finally {
     database.close()
-    if (io.stderr.isTTY === true) io.stderr.write('\r\u001b[K')
-  }
-}
-
-function progress(stderr: CommandStream): (leaves: number, total: number) => void {
-  return (leaves, total) => {
-    const percent = Math.min(100, Math.floor((100 * leaves) / Math.max(1, total)))
-    stderr.write(
-      stderr.isTTY === true ? `\r${leaves} of ${total} leaves (${percent}%)` : `${leaves} of ${total} leaves\n`,
-    )
+    end()
   }
 }
 
@@ -129,21 +117,24 @@ function summary(report: LogReport): string {
   const [first, ...others] = report.findings
   if (first === undefined) return `Sound: ${counted}${range}. Signed up to leaf ${report.signedSize}.\n`
   const lines = [
-    `NOT SOUND: ${first.finding}, at ${placeOf(first)}.`,
+    `NOT SOUND: ${nameOf(first)}, at ${placeOf(first)}.`,
     first.meaning,
     `Proven by signature: the first ${first.provenBefore} leaves.`,
     `Checked: ${counted}${range}.`,
     ...others
       .slice(0, MAX_SHOWN)
-      .map((finding) => `Also: ${finding.finding}, at ${placeOf(finding)}. ${finding.meaning}`),
+      .map((finding) => `Also: ${nameOf(finding)}, at ${placeOf(finding)}. ${finding.meaning}`),
   ]
   return `${lines.join('\n')}\n`
 }
+
+const nameOf = ({ finding }: Finding): string => finding.replace('-', ' ')
 
 function placeOf({ what, position }: Finding): string {
   if (what === 'leaf') return `leaf ${position}`
   if (what === 'checkpoint') return `the checkpoint of size ${position}`
   if (what === 'body') return `the record of leaf ${position}`
   if (what === 'activation') return `the activation of leaf ${position}`
+  if (what === 'index') return 'the indexes of the log'
   return what === 'head' ? 'the stored end of the log' : 'the tables and triggers'
 }

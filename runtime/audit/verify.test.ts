@@ -212,10 +212,10 @@ const cases: Case[] = [
   {
     name: 'cuts off the last leaves',
     tamper: (a) => a.run('DELETE FROM leaves WHERE idx >= 40'),
-    finding: 'deleted',
+    finding: 'truncated',
     at: 40,
   },
-  { name: 'deletes every leaf', tamper: (a) => a.run('DELETE FROM leaves'), finding: 'deleted', at: 0 },
+  { name: 'deletes every leaf', tamper: (a) => a.run('DELETE FROM leaves'), finding: 'truncated', at: 0 },
   {
     name: 'adds a leaf at the end, chained but unsigned',
     tamper: (a) => {
@@ -480,7 +480,9 @@ describe('an attacker with the database key', () => {
       )
     })
     expect((await verifySite(site)).findings).toEqual([])
-    expect((await verifySite(site, kept)).findings).toMatchObject([{ finding: 'deleted', position: 34 }])
+    expect((await verifySite(site, kept)).findings).toMatchObject([
+      { finding: 'truncated', what: 'leaf', position: 34, provenBefore: 34 },
+    ])
   })
 
   test.each(['leaf', 'head', 'tail'])(

@@ -1,12 +1,12 @@
+import { type Checkpoint, openCheckpoint } from '../../device/checkpoint/checkpoint.ts'
 import type { Verifier } from '../../device/crypto/signing.ts'
 import type { Database } from '../storage/database.ts'
 import type { SealedBody } from '../storage/sealed-body.ts'
 import { asStorageError } from '../storage/sqlite-errors.ts'
 import { openSubjectKeys, verifySubjectKey } from '../storage/subjects.ts'
 import { BodyCheck } from './body-check.ts'
-import { type Checkpoint, openCheckpoint } from './checkpoint.ts'
 import { AuditError } from './errors.ts'
-import { type Finding, type LogReport, MAX_FINDINGS } from './findings.ts'
+import { type Finding, FORKED, type LogReport, MAX_FINDINGS, plainMeanings, UNLIKE_KEPT } from './findings.ts'
 import { LeafWalk } from './leaf-walk.ts'
 import { type HeadRow, type LeafRow, verifyIdentity } from './log-head.ts'
 import { encodeFrontier } from './tree.ts'
@@ -65,7 +65,8 @@ async function verifySnapshot(options: VerifyOptions, known: Checkpoint | undefi
   const walk = new LeafWalk()
   const bodies = new BodyCheck(database, openSubjectKeys(database, subjectKey))
   const notes = new CheckpointWalk(options)
-  const times = await walkRows(options, walk, bodies, notes, known).finally(() => notes.close())
+  const kept = known === undefined ? undefined : new KeptCheckpoint(known)
+  const times = await walkRows(options, walk, bodies, notes, kept).finally(() => notes.close())
   bodies.finish(database, walk.proven)
   // A checkpoint kept elsewhere says how many leaves there must be, whatever the file's own checkpoints say.
   const signedSize = Math.max(notes.signedSize, known?.size ?? 0)
@@ -73,8 +74,10 @@ async function verifySnapshot(options: VerifyOptions, known: Checkpoint | undefi
     ...walk.findings(signedSize, Math.max(notes.claimedSize, signedSize)),
     ...notes.findings,
     ...bodies.findings,
+    ...(kept?.findings(walk) ?? []),
   ].sort((a, b) => a.position - b.position)
   if (findings.length === 0) findings.push(...closing(database, walk))
+  else if (isOlderCopy(findings, notes, walk, database)) findings.splice(0, 1, ...findings.map(asRolledBack))
   return {
     leaves: walk.rows,
     bodies: bodies.bodies,
@@ -90,7 +93,7 @@ async function walkRows(
   walk: LeafWalk,
   bodies: BodyCheck,
   notes: CheckpointWalk,
-  known: Checkpoint | undefined,
+  kept: KeptCheckpoint | undefined,
 ) {
   const total =
     options.database.prepare<{ last: number | null }>('SELECT max(idx) AS last FROM leaves').get()?.last ?? -1
@@ -103,7 +106,7 @@ async function walkRows(
     bodies.step(row.idx, { leaf: walked.leaf, isClean: isTrusted }, bodyOf(row), walk.proven)
     firstAt ??= walked.leaf?.at ?? null
     lastAt = walked.leaf?.at ?? lastAt
-    if (known?.size === walk.expected) walk.holdAgainst(known.root)
+    kept?.look(walk)
     await notes.advance(walk)
     if (walk.rows % YIELD_EVERY === 0) await new Promise((resolve) => setImmediate(resolve))
     if (walk.rows % PROGRESS_EVERY === 0) options.onProgress?.(walk.rows, total + 1)
@@ -176,7 +179,51 @@ class CheckpointWalk {
   }
 }
 
-/** What an otherwise sound log is still held to: the writer's own state, and the tables and triggers. */
+/** The checkpoint that somebody else kept. It is signed by the log's key, and it is not in the hands of whoever changed the file. */
+class KeptCheckpoint {
+  readonly #checkpoint: Checkpoint
+  #differs = false
+
+  constructor(checkpoint: Checkpoint) {
+    this.#checkpoint = checkpoint
+  }
+
+  look(walk: LeafWalk): void {
+    const { size, root } = this.#checkpoint
+    if (size !== walk.expected || walk.isBroken) return
+    if (walk.isRoot(root)) walk.holdAgainst(root)
+    else this.#differs = true
+  }
+
+  findings(walk: LeafWalk): Finding[] {
+    const { size } = this.#checkpoint
+    if (!this.#differs) return []
+    if (walk.proven >= size)
+      return [{ finding: 'rolled-back', what: 'leaf', position: size, provenBefore: 0, meaning: FORKED }]
+    const { proven } = walk
+    return [{ finding: 'edited', what: 'leaf', position: proven, provenBefore: proven, meaning: UNLIKE_KEPT }]
+  }
+}
+
+/**
+ * The end is missing, and the file knows nothing of it: its own last checkpoint and head speak for exactly these leaves, and no
+ * subject stands there without a record. So it was like this once, and nobody cut into it: an older copy was put back.
+ */
+function isOlderCopy(findings: readonly Finding[], notes: CheckpointWalk, walk: LeafWalk, database: Database): boolean {
+  const [only, ...others] = findings
+  const ownEnd = Math.max(notes.claimedSize, notes.signedSize)
+  if (only?.finding !== 'truncated' || others.length > 0 || ownEnd !== walk.expected) return false
+  const stray = database
+    .prepare('SELECT 1 FROM subjects WHERE NOT EXISTS (SELECT 1 FROM bodies WHERE subject = pseudonym) LIMIT 1')
+    .get()
+  return stray === undefined && closing(database, walk).length === 0
+}
+
+function asRolledBack(finding: Finding): Finding {
+  return { ...finding, finding: 'rolled-back', meaning: plainMeanings['rolled-back'] }
+}
+
+/** What an otherwise sound log is still held to: the writer's own state, the tables and triggers, and the indexes. */
 function closing(database: Database, walk: LeafWalk): Finding[] {
   const at = { position: walk.expected, provenBefore: walk.proven }
   const head = database.prepare<HeadRow>('SELECT size, frontier, chain FROM head').get()
@@ -201,13 +248,10 @@ function closing(database: Database, walk: LeafWalk): Finding[] {
       meaning: 'Tables or append-only triggers were changed; the leaves are as they were committed.',
     })
   }
-  if (!database.isIntact()) {
-    findings.push({
-      finding: 'edited',
-      what: 'schema',
-      ...at,
-      meaning: 'An index does not show all that its table holds; the leaves are as they were committed.',
-    })
+  if (findings.length === 0 && !database.isIntact()) {
+    const meaning =
+      'An index does not hold what its table holds, so a search may miss some; the leaves are as they were committed.'
+    findings.push({ finding: 'edited', what: 'index', ...at, meaning })
   }
   return findings
 }

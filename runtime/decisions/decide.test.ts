@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { systemRandomness } from '../../device/crypto/randomness.ts'
 import { silentLog } from '../../device/platform/log.ts'
+import { Phi } from '../../device/platform/phi.ts'
 import { FakeClock } from '../../device/testkit/fake-clock.ts'
 import type { Tensors } from '../../models/contract/tensor.ts'
 import { NOW_MS, spotContract, spotObservations } from '../../models/contract/testkit/contracts.ts'
@@ -88,7 +89,7 @@ function activeModel(run: ModelWorker['run']): ActiveModel {
 
 const request = (changes: Partial<DecisionRequest> = {}): DecisionRequest => ({
   model: 'sample',
-  subject: 'subject-1',
+  subject: new Phi('subject-1'),
   purpose: 'demonstration',
   inputs: spotObservations(),
   ...changes,

@@ -1,5 +1,6 @@
 import type { Clock } from '../../device/platform/clock.ts'
 import type { Log } from '../../device/platform/log.ts'
+import { Phi } from '../../device/platform/phi.ts'
 import { ContractError, Refusal } from '../../models/contract/errors.ts'
 import { type GuardedInputs, guard } from '../../models/contract/guard.ts'
 import { type Assessment, postprocess } from '../../models/contract/postprocess.ts'
@@ -58,7 +59,10 @@ export async function decide(request: DecisionRequest, caller: Principal, room: 
   const model = requireModel(room.slots, request.model)
   const decidedAtMs = room.clock.nowMs()
   const assessed = await assess(request, model, decidedAtMs, watch, caller.clientId)
-  const identity = { decisionId: room.newId(), subjectPseudonym: room.subjects.open(request.subject).pseudonym }
+  const identity = {
+    decisionId: room.newId(),
+    subjectPseudonym: room.subjects.open(Phi.reveal(request.subject)).pseudonym,
+  }
   const decision = describe(assessed, model, decidedAtMs, { ...identity, timings: watch.laps() })
   const audit = await room.ledger.commit(
     decisionEvidence(decision, model.manifest.releaseCounter, request, caller, assessed.guarded, decidedAtMs),

@@ -1,8 +1,9 @@
 import type { JsonObject } from '../../device/platform/canonical-json.ts'
+import { Phi } from '../../device/platform/phi.ts'
 import type { GuardedInputs } from '../../models/contract/guard.ts'
 import type { Principal } from '../access/principal.ts'
 import type { Evidence } from '../audit/types.ts'
-import { latencyBucket, type OutboundRow, type ResultBucket } from '../egress/outbound.ts'
+import { latencyBucket, type OutboundRow, type ResultBucket, signedModel } from '../egress/outbound.ts'
 import type { Decision, DecisionRecord, DecisionRequest } from './types.ts'
 
 /**
@@ -25,12 +26,13 @@ export function decisionEvidence(
       version: decision.model.version,
       package: decision.model.packageHash,
       outcome: decision.refusal === null ? 'scored' : decision.refusal.code,
+      alert: decision.assessment?.alert === true ? 'yes' : 'no',
       client: caller.clientId,
       role: caller.role,
     },
     body: {
       id: decision.decisionId,
-      subject: request.subject,
+      subject: Phi.reveal(request.subject),
       content: decisionRecord(decision, release, request, caller, guarded, nowMs) as unknown as JsonObject,
     },
     outbound: decisionOutbound(decision, release),
@@ -53,7 +55,7 @@ function decisionRecord(
     kind: 'decision',
     decision,
     release,
-    subject: request.subject,
+    subject: Phi.reveal(request.subject),
     purpose: request.purpose,
     requester,
     observations: storable(request.inputs),
@@ -84,8 +86,7 @@ function decisionOutbound(decision: Decision, release: number): OutboundRow {
   return {
     v: 1,
     kind: 'decision',
-    model: decision.model.id,
-    release,
+    ...signedModel(decision.model.id, release),
     result: resultBucket(decision),
     latency: latencyBucket((decision.timings.totalUs ?? 0) / 1000),
     alert: decision.assessment?.alert ?? false,

@@ -1,4 +1,5 @@
 import type { Clock } from '../../device/platform/clock.ts'
+import { Phi } from '../../device/platform/phi.ts'
 import { ContractError } from '../../models/contract/errors.ts'
 import { type GoldenVector, goldenObservations } from '../../models/contract/golden.ts'
 import type { GoldenVectors } from '../../models/contract/schema.ts'
@@ -43,7 +44,7 @@ export async function rehearse(model: ActiveModel, golden: GoldenVectors, clock:
 async function rehearseOnce(vector: GoldenVector, model: ActiveModel, clock: Clock): Promise<Decision> {
   const nowMs = clock.nowMs()
   const inputs = goldenObservations(vector, nowMs)
-  const request: DecisionRequest = { model: model.slot, subject: 'self-test', purpose: 'quality', inputs }
+  const request: DecisionRequest = { model: model.slot, subject: new Phi('self-test'), purpose: 'quality', inputs }
   const watch = new Stopwatch(clock)
   const assessed = await assess(request, model, nowMs, watch, NOBODY.clientId)
   if (assessed.outcome === 'refused') throw assessed.refusal

@@ -10,14 +10,19 @@ export function summariseModels(slots: Slots): ModelSummary[] {
 }
 
 /** Is the box fit for use? `degraded` when something is wrong that a person should see to, `unavailable` when no model decides. */
-export function reportHealth(slots: Slots, release: string, logSize: number): HealthReport {
+export function reportHealth(
+  slots: Slots,
+  release: string,
+  logSize: number,
+  otherFaults: readonly string[] = [],
+): HealthReport {
   const models = [...slots].map(([slot, content]) => {
     if (content.state !== 'active')
       return { slot, state: stateOf(content), restarts: 0, isolation: null, provider: null }
     const { state, restarts, isolation, provider } = content.model.worker.status()
     return { slot, state, restarts, isolation, provider: provider ?? null }
   })
-  const faults = [...slots].flatMap(([slot, content]) => faultsOf(slot, content))
+  const faults = [...[...slots].flatMap(([slot, content]) => faultsOf(slot, content)), ...otherFaults]
   const deciding = models.some(({ state }) => state === 'ready' || state === 'busy')
   return {
     status: deciding ? (faults.length === 0 ? 'ready' : 'degraded') : 'unavailable',

@@ -2,6 +2,7 @@ import type { JsonObject } from '../../device/platform/canonical-json.ts'
 import { authorise } from '../access/policy.ts'
 import type { Principal } from '../access/principal.ts'
 import type { AuditPosition } from '../audit/types.ts'
+import { signedModel } from '../egress/outbound.ts'
 import type { DecisionRoom } from './decide.ts'
 import { DecisionError } from './errors.ts'
 import type { Feedback, FeedbackEntry } from './service-types.ts'
@@ -79,8 +80,7 @@ export async function giveFeedback(
     outbound: {
       v: 1,
       kind: 'feedback',
-      model: record.decision.model.id,
-      release: record.release,
+      ...signedModel(record.decision.model.id, record.release),
       alert: record.decision.assessment?.alert ?? false,
       feedback: verdict === 'accept' ? 'accepted' : 'overridden',
     },

@@ -5,13 +5,19 @@ import type { DecisionService } from './service-types.ts'
 
 /** Binds the functions of this room to what they need, for the adapters. */
 export function createDecisionService(
-  room: DecisionRoom & { readonly store: RecordStore; readonly release: string; logSize(): number },
+  room: DecisionRoom & {
+    readonly store: RecordStore
+    readonly release: string
+    logSize(): number
+    /** What else is wrong with the box: one sentence a person can act on, per fault. */
+    otherFaults?(): readonly string[]
+  },
 ): DecisionService {
   return {
     decide: (request, caller) => decide(request, caller, room),
     read: (decisionId, caller) => readDecision(decisionId, caller, room),
     giveFeedback: (decisionId, feedback, caller) => giveFeedback(decisionId, feedback, caller, room),
     models: () => summariseModels(room.slots),
-    health: () => reportHealth(room.slots, room.release, room.logSize()),
+    health: () => reportHealth(room.slots, room.release, room.logSize(), room.otherFaults?.()),
   }
 }

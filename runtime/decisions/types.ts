@@ -1,3 +1,4 @@
+import type { Phi } from '../../device/platform/phi.ts'
 import type { Observation } from '../../models/contract/guard.ts'
 import type { Assessment } from '../../models/contract/postprocess.ts'
 import type { Manifest } from '../../models/package/manifest.ts'
@@ -9,7 +10,7 @@ import type { ModelWorker, ProviderReport } from '../inference/types.ts'
 export interface DecisionRequest {
   readonly model: string
   /** The patient as the sender knows them; never leaves the box, stored only under the subject's key. */
-  readonly subject: string
+  readonly subject: Phi<string>
   readonly purpose: Purpose
   /** Observations by the contract's input name. */
   readonly inputs: Readonly<Record<string, readonly Observation[]>>

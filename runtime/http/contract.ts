@@ -1,4 +1,6 @@
 import { z } from 'zod'
+import { deviceState } from '../../device/outbound/device-state.ts'
+import type { DeviceReport } from '../../device/posture/device-report.ts'
 import type { FeedbackEntry, HealthReport, ModelSummary } from '../decisions/service-types.ts'
 import { type DecisionAnswer, purposes } from '../decisions/types.ts'
 
@@ -213,6 +215,75 @@ export const healthAnswerSchema = z.strictObject({
   ),
 })
 
+const bytes = z.int().min(0)
+const gpuSchema = z.strictObject({
+  index: z.int().min(0),
+  name: z.string(),
+  utilisationPercent: finite.nullable(),
+  memoryUsedBytes: bytes.nullable(),
+  memoryTotalBytes: bytes.nullable(),
+  temperatureCelsius: finite.nullable(),
+})
+
+const deviceSampleSchema = z.strictObject({
+  at: z.string(),
+  uptimeSeconds: z.int().min(0).nullable(),
+  cpu: z.strictObject({
+    cores: z.int().min(1).nullable(),
+    loadPercent: finite.nullable().meta({ description: 'Mean since the sample before; null in the first.' }),
+  }),
+  memory: z.strictObject({ totalBytes: bytes, availableBytes: bytes }).nullable(),
+  disks: z.array(z.strictObject({ path: z.string(), totalBytes: bytes.nullable(), freeBytes: bytes.nullable() })),
+  temperatureCelsius: finite.nullable().meta({ description: 'The hottest sensor of processors and drives.' }),
+  gpus: z.array(gpuSchema),
+  missing: z
+    .array(
+      z.strictObject({
+        source: z.enum(['cpu', 'memory', 'uptime', 'disk', 'temperature', 'gpu']),
+        why: z.string(),
+        isAbsent: z.boolean().meta({ description: 'True when the machine does not have it.' }),
+      }),
+    )
+    .meta({ description: 'What could not be read, and why.' }),
+})
+
+const findingSchema = z.strictObject({
+  question: z.string().meta({ description: 'What `answer` answers.' }),
+  answer: z.enum(['yes', 'no', 'cannot tell']),
+  isFault: z.boolean(),
+  why: z.string(),
+  todo: z.string().nullable(),
+})
+
+export const deviceAnswerSchema = z.strictObject({
+  at: z.string(),
+  sample: deviceSampleSchema.nullable().meta({ description: 'Null until the first sample is taken.' }),
+  buckets: deviceState
+    .omit({ posture: true, modelsActive: true, modelsDown: true })
+    .extend({ gpus: z.int().min(0).max(15) })
+    .meta({ description: 'All that is said of the machine to the fleet.' }),
+  posture: z.strictObject({
+    secureBoot: findingSchema,
+    diskEncryption: findingSchema,
+    tpm: findingSchema,
+    swap: findingSchema,
+    coreDumps: findingSchema,
+  }),
+  identity: z.strictObject({
+    state: z.enum(['in force', 'not yet valid', 'expired', 'unusable', 'none']),
+    commonName: z.string().nullable(),
+    fingerprint: z.string().nullable(),
+    notBefore: z.string().nullable(),
+    notAfter: z.string().nullable(),
+    daysLeft: z.int().nullable(),
+    renewAt: z.string().nullable(),
+    renewal: z.enum(['not due', 'requested', 'refused', 'failed', 'none']),
+    request: z.string().nullable().meta({ description: 'Path of the request that waits for a certificate.' }),
+    about: z.string().nullable(),
+  }),
+  faults: z.array(z.string()).meta({ description: 'What is wrong and what to do; docs/operations.md says more.' }),
+})
+
 type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonly<T[K]> } : T
 
 export type DecisionRequestBody = DeepReadonly<z.infer<typeof decisionRequestSchema>>
@@ -223,14 +294,16 @@ export type DecisionReadAnswerBody = DeepReadonly<z.infer<typeof decisionReadAns
 export type FeedbackAnswerBody = DeepReadonly<z.infer<typeof feedbackAnswerSchema>>
 export type ModelsAnswerBody = DeepReadonly<z.infer<typeof modelsAnswerSchema>>
 export type HealthAnswerBody = DeepReadonly<z.infer<typeof healthAnswerSchema>>
+export type DeviceAnswerBody = DeepReadonly<z.infer<typeof deviceAnswerSchema>>
 export type ErrorAnswerBody = DeepReadonly<z.infer<typeof errorAnswerSchema>>
 
-/** Does not compile when the contract and the decision room no longer describe the same thing. */
+/** Does not compile when the contract and the rooms behind it no longer describe the same thing. */
 type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : false) : false
 type Holds<T extends true> = T
-export type ContractMatchesDecisionRoom = [
+export type ContractMatchesRooms = [
   Holds<Same<DecisionAnswerBody, DecisionAnswer>>,
   Holds<Same<DecisionReadAnswerBody['feedback'][number], FeedbackEntry>>,
   Holds<Same<ModelsAnswerBody['models'][number], ModelSummary>>,
   Holds<Same<HealthAnswerBody, HealthReport>>,
+  Holds<Same<DeviceAnswerBody, DeviceReport>>,
 ]

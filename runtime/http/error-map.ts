@@ -1,3 +1,4 @@
+import { checkpointErrors } from '../../device/checkpoint/errors.ts'
 import { cryptoErrors } from '../../device/crypto/errors.ts'
 import { identityErrors } from '../../device/identity/errors.ts'
 import { type ErrorTable, isWardstoneError } from '../../device/platform/errors.ts'
@@ -44,6 +45,7 @@ const spokenMessages = {
 const messages = {
   ...spokenMessages,
   ...platformErrors,
+  ...checkpointErrors,
   ...cryptoErrors,
   ...identityErrors,
   ...contractErrors,
@@ -60,6 +62,7 @@ export type ErrorCode = keyof typeof messages
  */
 const statuses: Readonly<Record<ErrorCode, HttpStatus>> = {
   ...all(platformErrors, 500),
+  ...all(checkpointErrors, 500),
   ...all(cryptoErrors, 500),
   ...all(identityErrors, 500),
   ...all(packageErrors, 500),

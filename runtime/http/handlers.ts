@@ -1,4 +1,5 @@
 import type { Clock } from '../../device/platform/clock.ts'
+import type { DeviceWatch } from '../../device/posture/device-watch.ts'
 import type { Principal } from '../access/principal.ts'
 import type { DecisionService } from '../decisions/service-types.ts'
 import type { DecisionAnswer } from '../decisions/types.ts'
@@ -28,7 +29,11 @@ export interface Answer {
 export type Handler = (call: Call) => Promise<Answer>
 
 /** One handler per route; a route without one does not compile. */
-export function createHandlers(decisions: DecisionService, clock: Clock): Readonly<Record<RouteName, Handler>> {
+export function createHandlers(
+  decisions: DecisionService,
+  device: Pick<DeviceWatch, 'report'>,
+  clock: Clock,
+): Readonly<Record<RouteName, Handler>> {
   const knownInputs = () => new Set(decisions.models().flatMap((model) => model.inputs.map((input) => input.name)))
   const document = openApiText()
   return {
@@ -42,6 +47,7 @@ export function createHandlers(decisions: DecisionService, clock: Clock): Readon
       answer(routes.giveFeedback, await decisions.giveFeedback(parseDecisionId(id), parseFeedback(body), caller)),
     listModels: async () => answer(routes.listModels, { models: decisions.models() }),
     readHealth: async () => answer(routes.readHealth, decisions.health()),
+    readDevice: async () => answer(routes.readDevice, device.report()),
     readContract: async () => ({ status: 200, text: document }),
   }
 }

@@ -1,7 +1,11 @@
+import { fault } from '../../device/posture/finding.ts'
+import { postureFaults, postureQuestions, unknownPosture } from '../../device/posture/posture.ts'
+import { bucketsOf } from '../../device/telemetry/buckets.ts'
 import type {
   DecisionAnswerBody,
   DecisionReadAnswerBody,
   DecisionRequestBody,
+  DeviceAnswerBody,
   ErrorAnswerBody,
   FeedbackAnswerBody,
   FeedbackRequestBody,
@@ -60,6 +64,55 @@ const refused: RefusedAnswerBody = {
   ...errorAnswer(factsOf('input_missing', 'respiratory-rate'), requestId),
 }
 
+const sample = {
+  at: '2026-01-05T10:15:00.000Z',
+  uptimeSeconds: 86400,
+  cpu: { cores: 16, loadPercent: 12.5 },
+  memory: { totalBytes: 68719476736, availableBytes: 51539607552 },
+  disks: [{ path: '/var/lib/wardstone', totalBytes: 1099511627776, freeBytes: 824633720832 }],
+  temperatureCelsius: 54.5,
+  gpus: [
+    {
+      index: 0,
+      name: 'Example GPU',
+      utilisationPercent: 7,
+      memoryUsedBytes: 1073741824,
+      memoryTotalBytes: 25769803776,
+      temperatureCelsius: 41,
+    },
+  ],
+  missing: [],
+} as const
+
+/** Not looked at yet but for swap, which is found on and therefore a fault. */
+const posture = {
+  ...unknownPosture('The machine has not been looked at yet.'),
+  swap: {
+    question: postureQuestions.swap,
+    ...fault('yes', 'Swap is on: /dev/sda2: no dm-crypt between the file system and the disk.', 'Switch it off.'),
+  },
+}
+
+const device: DeviceAnswerBody = {
+  at: '2026-01-05T10:15:05.000Z',
+  sample,
+  buckets: bucketsOf(sample),
+  posture,
+  identity: {
+    state: 'in force',
+    commonName: 'box-1',
+    fingerprint: packageHash,
+    notBefore: '2025-11-01T00:00:00.000Z',
+    notAfter: '2026-11-01T00:00:00.000Z',
+    daysLeft: 299,
+    renewAt: '2026-07-10T04:00:00.000Z',
+    renewal: 'not due',
+    request: null,
+    about: null,
+  },
+  faults: postureFaults(posture),
+}
+
 interface Examples {
   readonly DecisionRequest: DecisionRequestBody
   readonly FeedbackRequest: FeedbackRequestBody
@@ -69,6 +122,7 @@ interface Examples {
   readonly FeedbackAnswer: FeedbackAnswerBody
   readonly ModelsAnswer: ModelsAnswerBody
   readonly HealthAnswer: HealthAnswerBody
+  readonly DeviceAnswer: DeviceAnswerBody
   readonly ErrorAnswer: ErrorAnswerBody
 }
 
@@ -133,5 +187,6 @@ export const examples: Examples = {
       },
     ],
   },
+  DeviceAnswer: device,
   ErrorAnswer: errorAnswer(factsOf('request_malformed', 'inputs.temperature[0].unit'), requestId),
 }

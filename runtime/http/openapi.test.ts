@@ -188,6 +188,7 @@ async function failing(error: Error, route: Route, name: RouteName): Promise<[nu
     throw error
   }
   Object.assign(decisions, { onDecide: reject, onRead: reject, onFeedback: reject, onModels: fail, onHealth: fail })
+  server.device.onReport = fail
   return send(await allowed(route), route, name)
 }
 
@@ -200,6 +201,7 @@ describe('real answers follow the document', () => {
     for (const status of provoked) {
       it(`${name} ${status}`, async () => {
         Object.assign(server.decisions, defaultAnswers())
+        server.device.onReport = () => examples.DeviceAnswer
         const provoke = provocations[status]
         expect(provoke, 'a status that no test brings about').toBeDefined()
         const [actual, text] = await provoke!(route, name)

@@ -7,6 +7,7 @@ import {
   decisionAnswerSchema,
   decisionReadAnswerSchema,
   decisionRequestSchema,
+  deviceAnswerSchema,
   errorAnswerSchema,
   feedbackAnswerSchema,
   feedbackRequestSchema,
@@ -27,6 +28,7 @@ const components = {
   FeedbackAnswer: feedbackAnswerSchema,
   ModelsAnswer: modelsAnswerSchema,
   HealthAnswer: healthAnswerSchema,
+  DeviceAnswer: deviceAnswerSchema,
   ErrorAnswer: errorAnswerSchema,
 } as const
 
@@ -39,6 +41,7 @@ const bodies: Readonly<Record<RouteName, { request?: ComponentName; answer?: Com
   giveFeedback: { request: 'FeedbackRequest', answer: 'FeedbackAnswer' },
   listModels: { answer: 'ModelsAnswer' },
   readHealth: { answer: 'HealthAnswer' },
+  readDevice: { answer: 'DeviceAnswer' },
   readContract: {},
 }
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { isWardstoneError } from '../../device/platform/errors.ts'
+import { Phi } from '../../device/platform/phi.ts'
 import { parseDecisionId, parseDecisionRequest, parseFeedback } from './request-bodies.ts'
 
 const NOW = Date.UTC(2026, 0, 5, 12)
@@ -34,9 +35,11 @@ describe('decision request', () => {
       },
     })
     const atMs = Date.UTC(2026, 0, 5, 11, 30, 0, 250)
-    expect(parseDecisionRequest(sent, NOW, known)).toEqual({
+    const request = parseDecisionRequest(sent, NOW, known)
+    expect(Phi.reveal(request.subject)).toBe('p-1')
+    expect({ ...request, subject: String(request.subject) }).toEqual({
       model: 'news2',
-      subject: 'p-1',
+      subject: '[phi]',
       purpose: 'treatment',
       inputs: {
         a: [{ value: 1, unit: '/min', atMs: NOW }],

@@ -1,3 +1,4 @@
+import { Phi } from '../../device/platform/phi.ts'
 import type { Observation } from '../../models/contract/guard.ts'
 import type { Feedback } from '../decisions/service-types.ts'
 import type { DecisionRequest } from '../decisions/types.ts'
@@ -22,7 +23,7 @@ export function parseDecisionRequest(
   if (!parsed.success) throw malformed(parsed.error.issues, knownInputs())
   const { model, subject, purpose = 'treatment', inputs } = parsed.data
   const observations = Object.entries(inputs).map(([name, sent]) => [name, observationsOf(sent, nowMs)] as const)
-  return { model, subject, purpose, inputs: Object.fromEntries(observations) }
+  return { model, subject: new Phi(subject), purpose, inputs: Object.fromEntries(observations) }
 }
 
 function observationsOf(sent: SentObservation, nowMs: number): readonly Observation[] {

@@ -5,6 +5,7 @@ import { type Randomness, systemRandomness } from '../../device/crypto/randomnes
 import type { Clock } from '../../device/platform/clock.ts'
 import { isWardstoneError } from '../../device/platform/errors.ts'
 import type { Log } from '../../device/platform/log.ts'
+import type { DeviceWatch } from '../../device/posture/device-watch.ts'
 import { type AccessRecorder, createAccessRecorder } from '../access/access-recorder.ts'
 import { Authenticator } from '../access/authenticate.ts'
 import { AccessError } from '../access/errors.ts'
@@ -34,6 +35,7 @@ export interface ApiServerOptions {
   /** PEM text: the server's key and certificate, and the one authority whose client certificates are accepted. */
   readonly tls: { readonly key: string; readonly certificate: string; readonly clientAuthority: string }
   readonly decisions: DecisionService
+  readonly device: Pick<DeviceWatch, 'report'>
   readonly ledger: Ledger
   readonly clock: Clock
   readonly log: Log
@@ -120,7 +122,7 @@ class ApiServer {
   }
 
   #addRoutes(): void {
-    const handlers = createHandlers(this.#options.decisions, this.#options.clock)
+    const handlers = createHandlers(this.#options.decisions, this.#options.device, this.#options.clock)
     for (const name of routeNames) this.#addRoute(routes[name], handlers[name])
   }
 

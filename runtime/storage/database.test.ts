@@ -15,6 +15,7 @@ import Sqlite from 'better-sqlite3'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { keyConnection, verifyCipher } from './cipher.ts'
 import { type Database, openDatabase } from './database.ts'
+import { leafMember, migrations } from './schema.ts'
 
 const key = Buffer.alloc(32, 9)
 let directory: string
@@ -93,6 +94,30 @@ describe('openDatabase', () => {
     expect(() => openDatabase({ path: join(directory, 'no/such/place.db'), key })).toThrow(
       expect.objectContaining({ code: 'storage_unreadable' }),
     )
+  })
+
+  test('brings a database of an older release up to this one, and a reader takes it as it is', () => {
+    const old = raw()
+    for (const statement of migrations[0]!.statements) old.exec(statement)
+    old.exec('INSERT INTO migrations (version) VALUES (1)')
+    const leaf = Buffer.from('{"client":"monitor-1","kind":"read"}')
+    old
+      .prepare('INSERT INTO leaves (idx, leaf, hash, chain) VALUES (0, ?, ?, ?)')
+      .run(leaf, Buffer.alloc(32), Buffer.alloc(32))
+    old.pragma('journal_mode=WAL')
+    old.close()
+    const byClient = `SELECT idx FROM leaves WHERE ${leafMember('client')} = 'monitor-1'`
+    const reader = openDatabase({ path, key, readonly: true })
+    expect([reader.isSchemaAsBuilt(), reader.prepare(byClient).all()]).toEqual([true, [{ idx: 0 }]])
+    reader.close()
+    database = openDatabase({ path, key })
+    expect(database.isSchemaAsBuilt()).toBe(true)
+    expect(database.isIntact()).toBe(true)
+    expect(database.prepare('SELECT max(version) AS version FROM migrations').get()).toEqual({
+      version: migrations.length,
+    })
+    const indexed = byClient.replace('WHERE', 'INDEXED BY leaves_client WHERE')
+    expect(database.prepare(indexed).all()).toEqual([{ idx: 0 }])
   })
 
   test('sets its pragmas at every open', () => {

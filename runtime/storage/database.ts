@@ -29,7 +29,7 @@ export interface Database {
   walFrames(): number
   /** Moves the write-ahead log into the database file; TRUNCATE also empties it. */
   checkpoint(mode: 'PASSIVE' | 'TRUNCATE'): void
-  /** Are tables, indexes and triggers exactly those this release makes? */
+  /** Are tables, indexes and triggers exactly those that the migrations up to this database's version make? */
   isSchemaAsBuilt(): boolean
   /** Do the pages, and every index, hold what the tables hold? Of one table, or of all; reads all of it. */
   isIntact(table?: 'activations'): boolean
@@ -149,7 +149,7 @@ function createDatabase(connection: Sqlite.Database, path: string): Database {
         throw asStorageError(error, path)
       }
     },
-    isSchemaAsBuilt: () => schemaText(connection) === builtSchema(),
+    isSchemaAsBuilt: () => schemaText(connection) === builtSchema(version(connection)),
     isIntact: (table) => connection.pragma(`integrity_check(${table ?? 1})`, { simple: true }) === 'ok',
     close: () => connection.close(),
   }
@@ -163,8 +163,9 @@ function frames(rows: unknown): number {
 function migrate(connection: Sqlite.Database, database: Database, readonly: boolean): void {
   const latest = migrations.length
   const stands = version(connection)
-  if (stands > latest || (readonly && stands !== latest)) throw new StorageError('storage_version_unsupported')
-  if (stands < latest) database.transact(() => apply(connection, migrations.slice(stands)))
+  // A reader leaves an older database as it is: what a migration adds for reading only makes it faster.
+  if (stands > latest || (readonly && stands === 0)) throw new StorageError('storage_version_unsupported')
+  if (stands < latest && !readonly) database.transact(() => apply(connection, migrations.slice(stands)))
   // A reader looks on, so that the verifier can say what was done; a writer does not add to a database that was altered.
   // The version floors are read through an index, and an index can be emptied without a trace in the schema.
   if (!readonly && !(database.isSchemaAsBuilt() && database.isIntact('activations'))) {
@@ -195,11 +196,11 @@ function schemaText(connection: Sqlite.Database): string {
   return rows.map((row) => row.text).join('\n')
 }
 
-/** The schema as the migrations make it, from an empty database in memory. */
-function builtSchema(): string {
+/** The schema as the migrations up to a version make it, from an empty database in memory. */
+function builtSchema(upTo: number): string {
   const model = new Sqlite(':memory:')
   try {
-    apply(model, migrations)
+    apply(model, migrations.slice(0, upTo))
     return schemaText(model)
   } finally {
     model.close()

@@ -48,16 +48,17 @@ export function sealBody(body: Body, key: Uint8Array, randomness: Randomness): {
 
 /**
  * Opens a sealed body and checks that its columns are the ones that were sealed with it.
+ * @returns the body, its commitment in lowercase hex, and the salt under which the commitment was made
  * @throws StorageError storage_body_damaged
  */
-export function openBody(row: SealedBody, key: Uint8Array): { body: Body; commitment: string } {
+export function openBody(row: SealedBody, key: Uint8Array): { body: Body; commitment: string; salt: Uint8Array } {
   try {
     const plaintext = aesGcmOpen(key, row.nonce, row.sealed, associatedData(row))
     const body = parseBody(parseCanonical(plaintext.subarray(SALT_BYTES)))
     if (body.id !== row.id || body.subject !== row.subject || (body.about ?? null) !== row.about) {
       throw new StorageError('storage_body_damaged')
     }
-    return { body, commitment: commitmentOf(plaintext) }
+    return { body, commitment: commitmentOf(plaintext), salt: plaintext.subarray(0, SALT_BYTES) }
   } catch (cause) {
     throw new StorageError('storage_body_damaged', { cause })
   }

@@ -2,10 +2,12 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { sha256 } from '../../device/crypto/bulk.ts'
 import { systemRandomness } from '../../device/crypto/randomness.ts'
+import { canonicalBytes } from '../../device/platform/canonical-json.ts'
 import { type Database, openDatabase } from './database.ts'
 import { openBody, sealBody } from './sealed-body.ts'
-import { openSubjectKeys, openSubjects } from './subjects.ts'
+import { findPseudonym, openSubjectKeys, openSubjects } from './subjects.ts'
 
 const key = Buffer.alloc(32, 9)
 const kek = Buffer.alloc(32, 5)
@@ -90,6 +92,19 @@ describe('subjects', () => {
     expect(bytes.includes(Buffer.from(subject.key))).toBe(false)
   })
 
+  test('the pseudonym of an identifier is found under the right key, and nothing is drawn for one that was never seen', () => {
+    const subjects = register()
+    const subject = subjects.open('hospital-number-1')
+    database.transact(() => subjects.store(subject))
+    const count = () => database.prepare('SELECT count(*) AS count FROM subjects').get()
+    const before = count()
+    expect(findPseudonym(database, kek, 'hospital-number-1')).toBe(subject.pseudonym)
+    for (const other of ['hospital-number-2', 'hospital-number-%', '%', '', "' OR 1=1 --"])
+      expect(findPseudonym(database, kek, other)).toBeUndefined()
+    expect(findPseudonym(database, Buffer.alloc(32, 6), 'hospital-number-1')).toBeUndefined()
+    expect(count()).toEqual(before)
+  })
+
   test('another key-encryption key is refused', () => {
     register()
     expect(() => openSubjects(database, Buffer.alloc(32, 6), systemRandomness)).toThrow(
@@ -125,7 +140,10 @@ describe('sealed bodies', () => {
 
   test('open to what was sealed, with the same commitment', () => {
     const { row, commitment } = sealBody(body, subjectKey, systemRandomness)
-    expect(openBody(row, subjectKey)).toEqual({ body, commitment })
+    const opened = openBody(row, subjectKey)
+    expect(opened).toMatchObject({ body, commitment })
+    const again = sha256(Uint8Array.of(3), opened.salt, canonicalBytes(opened.body))
+    expect(again.toString('hex')).toBe(commitment)
     expect(Buffer.from(row.sealed).includes('clinician')).toBe(false)
   })
 

@@ -103,6 +103,16 @@ function lookupOf(subject: string, lookupKey: Uint8Array): Buffer {
 }
 
 /**
+ * Finds the pseudonym of a patient's identifier by its keyed hash; draws none, writes nothing.
+ * @returns undefined when nothing was ever recorded about the subject, or its row was erased
+ */
+export function findPseudonym(database: Database, kek: Uint8Array, identifier: string): string | undefined {
+  const lookup = lookupOf(identifier, derive(kek, 'subject-lookup'))
+  return database.prepare<{ pseudonym: string }>('SELECT pseudonym FROM subjects WHERE lookup = ?').get(lookup)
+    ?.pseudonym
+}
+
+/**
  * The register of the one writer. The patient's identifier is never stored: its row is found by a keyed hash.
  * @throws StorageError storage_key_wrong
  */

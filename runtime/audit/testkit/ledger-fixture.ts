@@ -12,6 +12,7 @@ import {
 } from '../../../device/crypto/signing.ts'
 import type { Clock } from '../../../device/platform/clock.ts'
 import { type Log, silentLog } from '../../../device/platform/log.ts'
+import { signedModel } from '../../egress/outbound.ts'
 import { type Database, openDatabase } from '../../storage/database.ts'
 import type { LogReport } from '../findings.ts'
 import { type LedgerHandle, openLedger } from '../ledger.ts'
@@ -106,8 +107,7 @@ export function decisionEvidence(id: string, subject = `patient-${id}`, extra: R
     outbound: {
       v: 1,
       kind: 'decision',
-      model: 'test-model',
-      release: 1,
+      ...signedModel('test-model', 1),
       result: 'low',
       latency: 'under-10ms',
       alert: false,

@@ -1,8 +1,8 @@
 import Sqlite from 'better-sqlite3'
+import { signCheckpoint } from '../../../device/checkpoint/checkpoint.ts'
 import type { Signer } from '../../../device/crypto/signing.ts'
 import { canonicalBytes, parseCanonical } from '../../../device/platform/canonical-json.ts'
 import { keyConnection } from '../../storage/cipher.ts'
-import { signCheckpoint } from '../checkpoint.ts'
 import { appendLeaf, CHAIN_START, chainHash, emptyFrontier, encodeFrontier, leafHash, rootOf } from '../tree.ts'
 import type { LogSite } from './ledger-fixture.ts'
 

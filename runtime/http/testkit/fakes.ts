@@ -1,3 +1,4 @@
+import type { DeviceReport } from '../../../device/posture/device-report.ts'
 import type { Principal } from '../../access/principal.ts'
 import type { AuditPosition, Evidence, Ledger } from '../../audit/types.ts'
 import type { DecisionService, Feedback } from '../../decisions/service-types.ts'
@@ -55,5 +56,14 @@ export class FakeDecisions implements DecisionService {
 
   health(): ReturnType<DecisionService['health']> {
     return this.onHealth() as ReturnType<DecisionService['health']>
+  }
+}
+
+/** The machine as the example of the contract has it. */
+export class FakeDevice {
+  onReport: () => unknown = () => examples.DeviceAnswer
+
+  report(): DeviceReport {
+    return this.onReport() as DeviceReport
   }
 }

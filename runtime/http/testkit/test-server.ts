@@ -8,12 +8,13 @@ import type { HttpLimits } from '../limits.ts'
 import { createApiServer } from '../server.ts'
 import type { TestSite, TlsIdentity } from './certificates.ts'
 import { TestClient } from './client.ts'
-import { FakeDecisions, FakeLedger } from './fakes.ts'
+import { FakeDecisions, FakeDevice, FakeLedger } from './fakes.ts'
 
 export interface TestServer {
   readonly app: FastifyInstance
   readonly port: number
   readonly decisions: FakeDecisions
+  readonly device: FakeDevice
   readonly ledger: FakeLedger
   readonly logLines: string[]
   client(identity: TlsIdentity | undefined, options?: ConnectionOptions): TestClient
@@ -32,12 +33,14 @@ export async function startTestServer(
   options: { limits?: Partial<HttpLimits>; clock?: Clock; isRevoked?: (fingerprint: string) => boolean } = {},
 ): Promise<TestServer> {
   const decisions = new FakeDecisions()
+  const device = new FakeDevice()
   const ledger = new FakeLedger()
   const logLines: string[] = []
   const clock = options.clock ?? standingClock()
   const app = createApiServer({
     tls: { key: site.server.key, certificate: site.server.cert, clientAuthority: site.authority.certificatePem },
     decisions,
+    device,
     ledger,
     clock,
     log: createLog(clock, (line) => logLines.push(line), 'debug'),
@@ -49,5 +52,5 @@ export async function startTestServer(
   const client = (identity: TlsIdentity | undefined, tls?: ConnectionOptions) =>
     new TestClient(port, site.authority.certificatePem, identity, tls)
   const as = async (role: Role, id = `${role}-1`) => client(await site.client(role, id))
-  return { app, port, decisions, ledger, logLines, client, as }
+  return { app, port, decisions, device, ledger, logLines, client, as }
 }

@@ -1,6 +1,6 @@
-import { sha256 } from '../../device/crypto/bulk.ts'
-import type { Signer, Verifier } from '../../device/crypto/signing.ts'
-import { AuditError } from './errors.ts'
+import { sha256 } from '../crypto/bulk.ts'
+import type { Signer, Verifier } from '../crypto/signing.ts'
+import { CheckpointError } from './errors.ts'
 
 /** C2SP signed-note with Ed25519 (signature type 0x01): a text that ends in a newline, an empty line, signature lines. */
 const ED25519 = 0x01
@@ -31,9 +31,9 @@ export function verifierKeyText(key: NoteKey): string {
   return `${key.name}+${noteKeyId(key).toString('hex')}+${encoded}`
 }
 
-/** @throws AuditError audit_note_invalid for a name that a signature line cannot carry. */
+/** @throws CheckpointError audit_note_invalid for a name that a signature line cannot carry. */
 export function verifyKeyName(name: string): void {
-  if (!KEY_NAME.test(name)) throw new AuditError('audit_note_invalid', { about: 'key name' })
+  if (!KEY_NAME.test(name)) throw new CheckpointError('audit_note_invalid', { about: 'key name' })
 }
 
 /** Signs a text that ends in a newline. */
@@ -46,18 +46,18 @@ export async function signNote(text: string, signer: Signer, key: NoteKey): Prom
 /**
  * The text of a note that this key signed. Signatures of other keys are passed over, as signed-note asks (witnesses add
  * theirs); a signature that carries this key's name and id and does not verify refuses the whole note.
- * @throws AuditError audit_note_invalid
+ * @throws CheckpointError audit_note_invalid
  */
 export async function openNote(note: string, verifier: Verifier, name: string): Promise<string> {
   const { text, signatures } = parseNote(note)
   const id = noteKeyId({ name, publicKey: verifier.publicKey })
   const ours = signatures.filter((line) => line.name === name && line.bytes.subarray(0, ID_BYTES).equals(id))
-  if (ours.length === 0) throw new AuditError('audit_note_invalid', { about: 'no signature of the key' })
+  if (ours.length === 0) throw new CheckpointError('audit_note_invalid', { about: 'no signature of the key' })
   const message = new TextEncoder().encode(text)
   for (const { bytes } of ours) {
     const isSigned =
       bytes.length === ID_BYTES + SIGNATURE_BYTES && (await verifier.verify(message, bytes.subarray(ID_BYTES)))
-    if (!isSigned) throw new AuditError('audit_note_invalid', { about: 'signature' })
+    if (!isSigned) throw new CheckpointError('audit_note_invalid', { about: 'signature' })
   }
   return text
 }
@@ -71,9 +71,9 @@ function parseNote(note: string): { text: string; signatures: SignatureLine[] } 
   const end = note.lastIndexOf('\n\n')
   const isNote =
     note.length <= MAX_NOTE_CHARACTERS && note.isWellFormed() && !hasControl(note) && end > 0 && note.endsWith('\n')
-  if (!isNote) throw new AuditError('audit_note_invalid', { about: 'form' })
+  if (!isNote) throw new CheckpointError('audit_note_invalid', { about: 'form' })
   const lines = note.slice(end + 2, -1).split('\n')
-  if (lines.length > MAX_SIGNATURES) throw new AuditError('audit_note_invalid', { about: 'number of signatures' })
+  if (lines.length > MAX_SIGNATURES) throw new CheckpointError('audit_note_invalid', { about: 'number of signatures' })
   return { text: note.slice(0, end + 1), signatures: lines.map(parseSignature) }
 }
 
@@ -82,7 +82,7 @@ function parseSignature(line: string): SignatureLine {
   const bytes = Buffer.from(encoded ?? '', 'base64')
   // Node's decoder passes over what is not base64: only what encodes back is accepted.
   if (name === undefined || bytes.length <= ID_BYTES || bytes.toString('base64') !== encoded) {
-    throw new AuditError('audit_note_invalid', { about: 'signature line' })
+    throw new CheckpointError('audit_note_invalid', { about: 'signature line' })
   }
   return { name, bytes }
 }

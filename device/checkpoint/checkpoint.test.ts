@@ -1,13 +1,7 @@
 import fc from 'fast-check'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { createCryptoProvider } from '../../device/crypto/provider.ts'
-import {
-  generateSigningKey,
-  loadSigner,
-  loadVerifier,
-  type Signer,
-  type Verifier,
-} from '../../device/crypto/signing.ts'
+import { createCryptoProvider } from '../crypto/provider.ts'
+import { generateSigningKey, loadSigner, loadVerifier, type Signer, type Verifier } from '../crypto/signing.ts'
 import { checkpointText, openCheckpoint, parseCheckpoint, signCheckpoint } from './checkpoint.ts'
 import { noteKeyId, openNote, signNote, verifierKeyText } from './signed-note.ts'
 

@@ -1,0 +1,57 @@
+import mqtt from 'mqtt'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { topicOf } from '../device/outbound/topics.ts'
+import { FleetCertificates } from '../updater/operator/testkit/fleet-certificates.ts'
+import { type DemoBroker, startBroker } from './broker.ts'
+import { mayPublish, maySubscribe } from './broker-access.ts'
+
+const own = (leaf: 'state' | 'decisions' | 'decisions/ack') => topicOf('demo', 'box-1', leaf)
+
+let broker: DemoBroker
+let certificates: FleetCertificates
+
+beforeAll(async () => {
+  certificates = await FleetCertificates.create()
+  const { key, cert, ca } = await certificates.issue('broker', 'server')
+  broker = await startBroker({ tls: { key, certificate: cert, clientAuthority: ca }, port: 0 })
+})
+
+afterAll(() => broker.close())
+
+const connected = (options: object) =>
+  mqtt
+    .connectAsync(`mqtts://127.0.0.1:${broker.port}`, { protocolVersion: 4, reconnectPeriod: 0, ...options }, false)
+    .then((client) => client.endAsync().then(() => true))
+    .catch(() => false)
+
+describe('the broker of the demonstration', () => {
+  it('takes a certificate of its authority and nothing else', async () => {
+    const good = await certificates.issue('box-1')
+    const foreign = await (await FleetCertificates.create('Another authority')).issue('box-1')
+    expect(await connected(good)).toBe(true)
+    expect(await connected({ ca: good.ca })).toBe(false)
+    expect(await connected({ ...foreign, ca: good.ca })).toBe(false)
+  })
+
+  it('lets a device speak for itself and hear its own acknowledgements', () => {
+    expect([own('state'), own('decisions')].every((topic) => mayPublish('box-1', topic))).toBe(true)
+    expect(maySubscribe('box-1', own('decisions/ack'))).toBe(true)
+    const refused = [
+      mayPublish('box-2', own('state')),
+      mayPublish('box-1', own('decisions/ack')),
+      mayPublish('', own('state')),
+    ]
+    const deaf = [
+      maySubscribe('box-2', own('decisions/ack')),
+      maySubscribe('box-1', own('state')),
+      maySubscribe('box-1', '#'),
+    ]
+    expect([...refused, ...deaf, mayPublish('box-1', 'a/b')]).toEqual(Array.from({ length: 7 }, () => false))
+  })
+
+  it('lets the fleet manager hear all boxes and acknowledge', () => {
+    expect(maySubscribe('fleet', 'wardstone/v1/+/+/decisions')).toBe(true)
+    expect(mayPublish('fleet', own('decisions/ack'))).toBe(true)
+    expect([maySubscribe('fleet', '#'), mayPublish('fleet', own('state'))]).toEqual([false, false])
+  })
+})

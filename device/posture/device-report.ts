@@ -1,0 +1,129 @@
+import type { CertificateDescription } from '../identity/certificate.ts'
+import type { RenewalState } from '../identity/renewal.ts'
+import { daysLeft, expiresSoon, renewalAtMs, validityState } from '../identity/validity.ts'
+import { type DeviceBuckets, usedPercent } from '../telemetry/buckets.ts'
+import type { DeviceSample } from '../telemetry/telemetry.ts'
+import { type Posture, postureFaults } from './posture.ts'
+
+/** The device certificate and where its renewal stands. Names and dates only; never a key. */
+export interface IdentityReport {
+  /** `none`: the configuration names no identity, and there is none in the usual place. */
+  readonly state: 'in force' | 'not yet valid' | 'expired' | 'unusable' | 'none'
+  readonly commonName: string | null
+  /** Lowercase hex SHA-256 of the certificate. */
+  readonly fingerprint: string | null
+  readonly notBefore: string | null
+  readonly notAfter: string | null
+  /** Whole days until it expires; negative after that. */
+  readonly daysLeft: number | null
+  /** When the next one is asked for. */
+  readonly renewAt: string | null
+  readonly renewal: RenewalState['state'] | 'none'
+  /** Path of the request that waits for a certificate. */
+  readonly request: string | null
+  /** What is wrong with the identity, the certificate that arrived, or the files: one word or code. */
+  readonly about: string | null
+}
+
+export interface DeviceReport {
+  /** When the report was made; the sample has its own time. */
+  readonly at: string
+  readonly sample: DeviceSample | null
+  readonly buckets: DeviceBuckets
+  readonly posture: Posture
+  readonly identity: IdentityReport
+  /** One sentence or two a person can act on, per fault. */
+  readonly faults: readonly string[]
+}
+
+const NOTHING = {
+  commonName: null,
+  fingerprint: null,
+  notBefore: null,
+  notAfter: null,
+  daysLeft: null,
+  renewAt: null,
+  renewal: 'none',
+  request: null,
+  about: null,
+} as const
+
+export const noIdentity: IdentityReport = { state: 'none', ...NOTHING }
+
+export function unusableIdentity(about: string): IdentityReport {
+  return { ...NOTHING, state: 'unusable', about }
+}
+
+/** Pure: a certificate and its renewal, as of `nowMs`. */
+export function describeIdentity(
+  certificate: CertificateDescription,
+  renewal: RenewalState,
+  nowMs: number,
+): IdentityReport {
+  return {
+    state: validityState(certificate, nowMs),
+    commonName: certificate.commonName,
+    fingerprint: certificate.fingerprint,
+    notBefore: certificate.notBefore.toISOString(),
+    notAfter: certificate.notAfter.toISOString(),
+    daysLeft: daysLeft(certificate, nowMs),
+    renewAt: new Date(renewalAtMs(certificate)).toISOString(),
+    renewal: renewal.state,
+    request: 'request' in renewal ? renewal.request : null,
+    about: 'about' in renewal ? renewal.about : null,
+  }
+}
+
+/** Pure: what is wrong with the identity and what to do; these are faults of the box's health too. */
+export function identityFaults(report: IdentityReport, certificate: CertificateDescription | undefined, nowMs: number) {
+  const faults: string[] = []
+  const { state, notAfter, request, about } = report
+  if (state === 'unusable')
+    faults.push(`The device certificate cannot be used (${about}). Restore its files, or enrol the device again.`)
+  if (state === 'not yet valid')
+    faults.push('The device certificate is not valid yet. Set the clock of the box, or enrol the device again.')
+  if (state === 'expired') faults.push(`The device certificate expired on ${dayOf(notAfter)}. ${howToIssue(request)}`)
+  if (report.renewal === 'refused')
+    faults.push(
+      `The certificate beside ${request} is not the one asked for (${about}). Remove it and have another issued.`,
+    )
+  if (report.renewal === 'failed')
+    faults.push(`The device certificate cannot be renewed: its files cannot be written (${about}).`)
+  if (state === 'in force' && certificate !== undefined && expiresSoon(certificate, nowMs))
+    faults.push(
+      `The device certificate expires on ${dayOf(notAfter)}, and no new one has been issued that fits. ${howToIssue(request)}`,
+    )
+  return faults
+}
+
+function howToIssue(request: string | null): string {
+  return request === null
+    ? 'Enrol the device again.'
+    : `Have the authority of the fleet sign ${request}, and put the certificate beside it as certificate.pem.`
+}
+
+function dayOf(moment: string | null): string {
+  return moment?.slice(0, 10) ?? 'an unknown day'
+}
+
+const FULL_DISK_PERCENT = 90
+const FULL_MEMORY_PERCENT = 95
+const HOT_CELSIUS = 95
+
+/** Pure: what a sample and the posture give cause to say. */
+export function machineFaults(sample: DeviceSample | undefined, posture: Posture): string[] {
+  return [...(sample === undefined ? [] : sampleFaults(sample)), ...postureFaults(posture)]
+}
+
+function sampleFaults({ disks, memory, temperatureCelsius, gpus, missing }: DeviceSample): string[] {
+  const faults = disks
+    .filter(({ totalBytes, freeBytes }) => (usedPercent(totalBytes, freeBytes) ?? 0) >= FULL_DISK_PERCENT)
+    .map(({ path }) => `The volume of ${path} is nearly full. Free space: with a full disk the box decides nothing.`)
+  if ((usedPercent(memory?.totalBytes, memory?.availableBytes) ?? 0) >= FULL_MEMORY_PERCENT)
+    faults.push('The memory is nearly used up. Look for what takes it.')
+  const hottest = [temperatureCelsius, ...gpus.map((gpu) => gpu.temperatureCelsius)]
+  if (hottest.some((celsius) => celsius !== null && celsius >= HOT_CELSIUS))
+    faults.push('The machine is too hot. Look at its fans and its air.')
+  const unread = missing.filter(({ isAbsent }) => !isAbsent)
+  return [...faults, ...unread.map(({ source, why }) => `A reading is missing: ${source} (${why}).`)]
+}

@@ -1,0 +1,119 @@
+import { type Checkpoint, openCheckpoint } from '../../device/checkpoint/checkpoint.ts'
+import type { Verifier } from '../../device/crypto/signing.ts'
+import type { JsonObject } from '../../device/platform/canonical-json.ts'
+import { type Database, openDatabase } from '../storage/database.ts'
+import { createLeafSearch, type LeafSearch, type StoredLeaf } from '../storage/leaf-search.ts'
+import { openBody, type SealedBody } from '../storage/sealed-body.ts'
+import { findPseudonym, openSubjectKeys, verifySubjectKey } from '../storage/subjects.ts'
+import { AuditError } from './errors.ts'
+import { type Leaf, parseLeaf } from './leaf.ts'
+import { verifyIdentity } from './log-head.ts'
+import { leafHash } from './tree.ts'
+
+/** Where the log of a site lies; the command-line entry resolves it from the site's configuration. */
+export interface AuditSite {
+  readonly databasePath: string
+  readonly databaseKeyPath: string
+  readonly subjectsKeyPath: string
+  readonly logKeyPath: string
+  readonly logPublicKeyPath: string
+  readonly origin: string
+  /** The checkpoint that the runtime keeps outside the database, where it does; --checkpoint comes before it. */
+  readonly keptCheckpointPath?: string | undefined
+  /** Where the runtime takes the evidence of audit commands. */
+  readonly channelPath: string
+}
+
+export interface AuditTools {
+  readonly readFile: (path: string) => Uint8Array
+  readonly loadVerifier: (publicPem: string) => Promise<Verifier>
+}
+
+/** A leaf as an auditor gets it: its bytes hash to `hash`, or it is not given out. */
+export interface FoundLeaf {
+  readonly index: number
+  readonly leaf: Leaf
+  /** Its bytes: canonical JSON. */
+  readonly text: string
+  /** SHA-256(0x00 ‖ leaf), lowercase hex. */
+  readonly hash: string
+}
+
+/** A record that its leaf committed to; SHA-256(0x03 ‖ salt ‖ canonical JSON of `record`) is the leaf's `body`. */
+export interface OpenedRecord {
+  readonly record: JsonObject
+  /** 64 hex digits. */
+  readonly salt: string
+}
+
+/** The log as it stood at its newest checkpoint, opened for reading beside a runtime that may write on. */
+export interface AuditLog {
+  readonly search: LeafSearch
+  readonly checkpoint: Checkpoint
+  /** The checkpoint as its signed note. */
+  readonly note: string
+  pseudonymOf(identifier: string): string | undefined
+  /** @throws AuditError audit_log_damaged for a leaf that is not what its hash says */
+  check(stored: StoredLeaf): FoundLeaf
+  /** @returns undefined when the subject was erased. @throws AuditError audit_log_damaged, StorageError storage_body_damaged */
+  open(body: SealedBody, committed: Leaf): OpenedRecord | undefined
+  close(): void
+}
+
+/**
+ * @throws StorageError, AuditError audit_log_foreign | audit_log_empty | audit_log_damaged, CheckpointError: the log
+ * cannot be read, or is not the one of this site
+ */
+export async function openAuditLog(site: AuditSite, tools: AuditTools): Promise<AuditLog> {
+  const text = (path: string) => Buffer.from(tools.readFile(path)).toString('utf8')
+  const verifier = await tools.loadVerifier(text(site.logPublicKeyPath))
+  const subjectKey = tools.readFile(site.subjectsKeyPath)
+  const database = openDatabase({ path: site.databasePath, key: tools.readFile(site.databaseKeyPath), readonly: true })
+  try {
+    if (!verifyIdentity(database, site.origin, verifier.keyId)) throw new AuditError('audit_log_empty')
+    verifySubjectKey(database, subjectKey, false)
+    const search = createLeafSearch(database)
+    const newest = search.newest()
+    if (newest === undefined) throw new AuditError('audit_log_damaged')
+    const checkpoint = await openCheckpoint(newest.note, verifier, site.origin)
+    if (checkpoint.size !== newest.size) throw new AuditError('audit_log_damaged')
+    return describeLog(database, search, subjectKey, { checkpoint, note: newest.note })
+  } catch (error) {
+    database.close()
+    throw error
+  }
+}
+
+function describeLog(
+  database: Database,
+  search: LeafSearch,
+  subjectKey: Uint8Array,
+  signed: Pick<AuditLog, 'checkpoint' | 'note'>,
+): AuditLog {
+  const keys = openSubjectKeys(database, subjectKey)
+  return {
+    search,
+    ...signed,
+    pseudonymOf: (identifier) => findPseudonym(database, subjectKey, identifier),
+    check: ({ index, leaf, hash }) => {
+      const said = parseLeaf(leaf)
+      if (said.seq !== index || !leafHash(leaf).equals(hash)) throw new AuditError('audit_log_damaged')
+      return {
+        index,
+        leaf: said,
+        text: Buffer.from(leaf).toString('utf8'),
+        hash: Buffer.from(hash).toString('hex'),
+      }
+    },
+    open: (sealed, committed) => {
+      const key = keys.keyOf(sealed.subject)
+      if (key === undefined) return undefined
+      const { body, commitment, salt } = openBody(sealed, key)
+      if (commitment !== committed.body) throw new AuditError('audit_log_damaged')
+      const { id, subject, about, content } = body
+      const record = { ...(about === undefined ? {} : { about }), content, id, subject }
+      return { record, salt: Buffer.from(salt).toString('hex') }
+    },
+    close: () => database.close(),
+  }
+}

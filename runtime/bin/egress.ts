@@ -1,0 +1,72 @@
+import { dirname } from 'node:path'
+import { parseArgs } from 'node:util'
+import { systemRandomness } from '../../device/crypto/randomness.ts'
+import { systemClock } from '../../device/platform/clock.ts'
+import { loadConfig } from '../../device/platform/config.ts'
+import { isWardstoneError } from '../../device/platform/errors.ts'
+import { createLog } from '../../device/platform/log.ts'
+import { egressConfigSchema } from '../egress/config.ts'
+import { startEgress } from '../egress/process.ts'
+
+const HELP = `Usage: egress --config FILE [--stop-with-parent]
+
+Takes narrowed records from the runtime over a local socket, keeps them until the fleet manager has acknowledged them, and
+publishes them to the fleet's broker. Runs until SIGTERM or SIGINT.
+Standard output says "ready" once records are taken; the log goes to standard error, one JSON object a line.
+
+  --config FILE        the configuration (JSON)
+  --stop-with-parent   also stop when standard input closes
+
+Exit status: 0 stopped in order, 1 could not start, 2 wrong usage, 3 another instance runs.
+`
+
+const EXIT_CODES: Readonly<Record<string, number>> = { egress_queue_in_use: 3, channel_in_use: 3 }
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: {
+      config: { type: 'string' },
+      'stop-with-parent': { type: 'boolean' },
+      help: { type: 'boolean', short: 'h' },
+    },
+  })
+  if (values.help) {
+    process.stdout.write(HELP)
+    return 0
+  }
+  if (values.config === undefined) {
+    process.stderr.write(HELP)
+    return 2
+  }
+  const stopAsked = stopSignal(values['stop-with-parent'] ?? false)
+  const config = loadConfig(values.config, egressConfigSchema)
+  const log = createLog(systemClock, (line) => process.stderr.write(line))
+  const egress = await startEgress(config, dirname(values.config), {
+    clock: systemClock,
+    randomness: systemRandomness,
+    log,
+  })
+  process.stdout.write('ready\n')
+  await stopAsked
+  log.info('stopping')
+  await egress.stop()
+  return 0
+}
+
+/** Resolves at the first request to stop; later ones change nothing, so that the goodbye is not cut short. */
+function stopSignal(withParent: boolean): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => resolve())
+    if (withParent) process.stdin.on('close', () => resolve()).resume()
+  })
+}
+
+try {
+  process.exitCode = await main()
+} catch (error) {
+  const isUsage = (error as NodeJS.ErrnoException).code?.startsWith('ERR_PARSE_ARGS') ?? false
+  const known = isWardstoneError(error) ? `${error.message} [${error.code}]` : (error as Error).message
+  process.stderr.write(`egress: ${known}\n`)
+  process.exitCode = isUsage ? 2 : isWardstoneError(error) ? (EXIT_CODES[error.code] ?? 1) : 1
+}
+process.exit()

@@ -1,0 +1,39 @@
+import { z } from 'zod'
+import { TOPIC_NAME } from '../../device/outbound/topics.ts'
+
+const path = z.string().min(1).max(4096)
+const name = z.string().regex(TOPIC_NAME)
+
+/** The egress process's configuration file. Secrets are paths to files, never values. Relative paths start at the file's folder. */
+export const egressConfigSchema = z.strictObject({
+  site: name,
+  /** Also the common name of the device's certificate: the broker's access list goes by it. */
+  device: name,
+  /** Where the runtime hands over; in a folder of this user alone. */
+  socket: path,
+  queue: path,
+  /** Numbers of the models (docs/egress.md). */
+  catalogue: path,
+  broker: z.strictObject({
+    host: z.string().min(1).max(253),
+    port: z.int().min(1).max(65_535),
+    key: path,
+    certificate: path,
+    authority: path,
+  }),
+  limits: z
+    .strictObject({
+      /** Records that are sent in a second at most, resent ones included. */
+      recordsPerSecond: z.int().min(1).max(100_000).default(200),
+      /** Records that wait at most; more stay with the runtime. */
+      maxRecords: z.int().min(64).max(100_000_000).default(5_000_000),
+      /** Without an answer of the fleet manager for this long, what it has not acknowledged is sent again. */
+      ackTimeoutMs: z.int().min(100).max(3_600_000).default(30_000),
+      /** Longest wait between two tries to connect. */
+      reconnectMaxMs: z.int().min(100).max(3_600_000).default(120_000),
+    })
+    .prefault({}),
+})
+
+export type EgressConfig = z.infer<typeof egressConfigSchema>
+export type EgressLimits = EgressConfig['limits']

@@ -1,0 +1,79 @@
+import { resolve } from 'node:path'
+import type { Randomness } from '../../device/crypto/randomness.ts'
+import type { DeviceState } from '../../device/outbound/device-state.ts'
+import { readFileBounded } from '../../device/platform/atomic-file.ts'
+import { serveChannel } from '../../device/platform/channel.ts'
+import type { Clock } from '../../device/platform/clock.ts'
+import type { Log } from '../../device/platform/log.ts'
+import { CatalogueFile } from './catalogue-file.ts'
+import type { EgressConfig } from './config.ts'
+import { EgressError } from './errors.ts'
+import { createIntake } from './intake.ts'
+import type { Broker } from './mqtt-link.ts'
+import { Publisher } from './publisher.ts'
+import { openQueue } from './queue.ts'
+
+export interface EgressParts {
+  readonly clock: Clock
+  readonly randomness: Randomness
+  readonly log: Log
+}
+
+export interface Egress {
+  /** Takes nothing more, says goodbye to the broker, closes the queue. */
+  stop(): Promise<void>
+}
+
+const MAX_PEM_BYTES = 65_536
+
+/**
+ * Starts egress: the queue, the socket on which the runtime hands over, the connection to the broker. It opens no other file.
+ * @param base the folder that relative paths of the configuration start from
+ * @throws EgressError, ChannelError
+ */
+export async function startEgress(config: EgressConfig, base: string, parts: EgressParts): Promise<Egress> {
+  const path = (name: string) => resolve(base, name)
+  const { site, device, limits } = config
+  const started = new AsyncDisposableStack()
+  try {
+    const catalogue = new CatalogueFile(path(config.catalogue), parts.clock, parts.log)
+    const broker = readBroker(config.broker, path)
+    const queue = openQueue({ path: path(config.queue), maxRecords: limits.maxRecords, randomness: parts.randomness })
+    started.defer(() => queue.close())
+    let state: DeviceState | null = null
+    const { reconnectMaxMs } = limits
+    const publisher = new Publisher({
+      ...{ site, device, queue, broker, limits, reconnectMaxMs, ...parts },
+      deviceState: () => state,
+    })
+    started.defer(() => publisher.stop())
+    const handlers = createIntake({
+      queue,
+      clock: parts.clock,
+      catalogue: () => catalogue.current(),
+      wake: () => publisher.wake(),
+      setDeviceState: (next) => {
+        state = next
+      },
+    })
+    const server = await serveChannel({ path: path(config.socket), handlers, log: parts.log })
+    started.defer(() => server.close())
+    publisher.start()
+    return { stop: () => started.disposeAsync() }
+  } catch (error) {
+    await started.disposeAsync()
+    throw error
+  }
+}
+
+function readBroker(config: EgressConfig['broker'], path: (name: string) => string): Broker {
+  const text = (name: string) => {
+    try {
+      return readFileBounded(path(name), MAX_PEM_BYTES).toString('utf8')
+    } catch (cause) {
+      throw new EgressError('egress_file_unreadable', { cause, about: name })
+    }
+  }
+  const { host, port, key, certificate, authority } = config
+  return { host, port, key: text(key), certificate: text(certificate), authority: text(authority) }
+}

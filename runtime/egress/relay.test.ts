@@ -1,0 +1,133 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { type ChannelServer, channelMethod, serveChannel } from '../../device/platform/channel.ts'
+import { systemClock } from '../../device/platform/clock.ts'
+import { createLog, silentLog } from '../../device/platform/log.ts'
+import { type Database, openDatabase } from '../storage/database.ts'
+import { createOutbox } from '../storage/outbox.ts'
+import { EgressError } from './errors.ts'
+import { deviceStateRequest, helloRequest, recordsRequest } from './handover.ts'
+import { type Relay, startRelay } from './relay.ts'
+import { until } from './testkit/egress-site.ts'
+import { markedRow } from './testkit/marked-rows.ts'
+
+const CANARY = 'Mustermann'
+
+let folder: string
+let database: Database
+let relay: Relay | undefined
+let server: ChannelServer | undefined
+let words = ''
+/** What stands in for egress: what it has taken, and what it does next. */
+let taken: number
+let handed: number[]
+let refuse: 'nothing' | 'full' | 'answer-lost'
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'relay-'))
+  database = openDatabase({ path: join(folder, 'runtime.db'), key: Buffer.alloc(32, 3) })
+  taken = 0
+  handed = []
+  refuse = 'nothing'
+  words = ''
+})
+
+afterEach(async () => {
+  await relay?.stop()
+  await server?.close()
+  relay = undefined
+  server = undefined
+  database.close()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+const socket = () => join(folder, 'run', 'egress.sock')
+const insert = (record: string) => database.prepare('INSERT INTO outbox (record) VALUES (?)').run(record)
+const waiting = () => createOutbox(database).rows(0, 1000).length
+
+async function serveEgress(): Promise<void> {
+  server = await serveChannel({
+    path: socket(),
+    log: silentLog,
+    handlers: {
+      hello: channelMethod(helloRequest, () => ({ taken })),
+      records: channelMethod(recordsRequest, ({ rows }) => {
+        if (refuse === 'full') throw new EgressError('egress_queue_full')
+        handed.push(...rows.map(({ seq }) => seq).filter((seq) => seq > taken))
+        taken = Math.max(taken, rows.at(-1)?.seq ?? 0)
+        if (refuse === 'answer-lost') throw new TypeError('lost')
+        return { taken }
+      }),
+      'device-state': channelMethod(deviceStateRequest, () => ({})),
+    },
+  })
+}
+
+function start(): void {
+  relay = startRelay({
+    socket: socket(),
+    source: 'a'.repeat(64),
+    outbox: createOutbox(database),
+    clock: systemClock,
+    log: createLog(systemClock, (line) => {
+      words += line
+    }),
+    deviceState: () => {
+      throw new EgressError('egress_queue_failed')
+    },
+  })
+}
+
+describe('the relay', () => {
+  it('keeps the rows while nobody takes them, and removes them only once they are taken', async () => {
+    for (let mark = 0; mark < 600; mark++) insert(JSON.stringify(markedRow(mark)))
+    start()
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    expect(waiting()).toBe(600)
+    await serveEgress()
+    await until('all rows', () => handed.length === 600)
+    await until('an empty outbox', () => waiting() === 0)
+    expect(handed).toEqual(Array.from({ length: 600 }, (_, index) => index + 1))
+    expect(words).toContain('channel_unreachable')
+  })
+
+  it('hands over again what was refused, and takes an answer that got lost for what it is', async () => {
+    await serveEgress()
+    refuse = 'full'
+    for (let mark = 0; mark < 5; mark++) insert(JSON.stringify(markedRow(mark)))
+    start()
+    await until('a refusal', () => words.includes('egress_queue_full'))
+    expect(waiting()).toBe(5)
+    refuse = 'answer-lost'
+    await until('rows that are taken', () => taken === 5)
+    refuse = 'nothing'
+    await until('an empty outbox', () => waiting() === 0)
+    expect(handed).toEqual([1, 2, 3, 4, 5])
+  })
+
+  it('passes by a row that is none, and says which without saying what stood there', async () => {
+    await serveEgress()
+    insert(JSON.stringify(markedRow(1)))
+    insert(JSON.stringify({ ...markedRow(2), note: CANARY }))
+    insert(`{"${CANARY}`)
+    insert(JSON.stringify(markedRow(3)))
+    start()
+    await until('the good rows', () => handed.length === 2)
+    await until('what is left', () => waiting() === 2)
+    expect(handed).toEqual([1, 4])
+    expect(words).toContain('"row":2')
+    expect(words).not.toContain(CANARY)
+  })
+
+  it('hands over nothing from a database that is older than what has left', async () => {
+    await serveEgress()
+    taken = 100
+    insert(JSON.stringify(markedRow(1)))
+    start()
+    await until('the alarm', () => words.includes('egress_outbox_behind'))
+    await new Promise((resolve) => setTimeout(resolve, 400))
+    expect([handed, waiting()]).toEqual([[], 1])
+  })
+})

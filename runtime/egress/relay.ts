@@ -1,0 +1,192 @@
+import type { DeviceState } from '../../device/outbound/device-state.ts'
+import type { CheckpointMessage } from '../../device/outbound/messages.ts'
+import type { JsonObject } from '../../device/platform/canonical-json.ts'
+import { type ChannelClient, openChannel } from '../../device/platform/channel.ts'
+import type { Clock } from '../../device/platform/clock.ts'
+import { isWardstoneError } from '../../device/platform/errors.ts'
+import type { Log } from '../../device/platform/log.ts'
+import type { Outbox } from '../storage/outbox.ts'
+import { parseCheckpointNote } from './checkpoint-note.ts'
+import { EgressError } from './errors.ts'
+import { type HandedRow, handoverMethods, MAX_HANDOVER_ROWS, takenAnswer } from './handover.ts'
+import { outboundRow } from './outbound.ts'
+
+export interface RelayOptions {
+  /** Path of the socket that egress serves. */
+  readonly socket: string
+  /** Which log this is: SHA-256 of its origin and key, lowercase hex. */
+  readonly source: string
+  readonly outbox: Outbox
+  readonly clock: Clock
+  readonly log: Log
+  deviceState(): DeviceState
+}
+
+export interface Relay {
+  /** What was not handed over stays in the outbox. */
+  stop(): Promise<void>
+}
+
+const CALL_LIMIT_MS = 10_000
+const IDLE_MS = 250
+const MAX_WAIT_MS = 5000
+const CHECKPOINT_INTERVAL_MS = 5000
+const STATE_INTERVAL_MS = 15_000
+
+/**
+ * Hands the rows of the outbox to egress, in order, and removes them only after egress has said that it holds them. A decision
+ * never waits for this: with egress away the rows stay where they are.
+ */
+export function startRelay(options: RelayOptions): Relay {
+  const relay = new OutboxRelay(options)
+  const work = relay.run()
+  return {
+    stop: async () => {
+      relay.stop()
+      await work
+    },
+  }
+}
+
+class OutboxRelay implements Relay {
+  readonly #options: RelayOptions
+  readonly #channel: ChannelClient
+  #isStopping = false
+  #wake: () => void = () => {}
+  #fault = ''
+  #hasGreeted = false
+  /** Rows up to here are done with, damaged ones included. */
+  #cursor = 0
+  #checkpointMs = Number.NEGATIVE_INFINITY
+  #checkpointSaid = ''
+  #stateMs = Number.NEGATIVE_INFINITY
+
+  constructor(options: RelayOptions) {
+    this.#options = options
+    this.#channel = openChannel(options.socket)
+  }
+
+  async run(): Promise<void> {
+    for (let waitMs = IDLE_MS; !this.#isStopping; ) {
+      const outcome = await this.#turn()
+      waitMs = outcome === 'failed' ? Math.min(MAX_WAIT_MS, waitMs * 2) : IDLE_MS
+      if (outcome !== 'more') await this.#sleep(waitMs)
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopping = true
+    this.#channel.close()
+    this.#wake()
+  }
+
+  async #turn(): Promise<'more' | 'idle' | 'failed'> {
+    try {
+      if (!this.#hasGreeted) await this.#greet()
+      const hasMore = await this.#handRows()
+      await this.#handCheckpoint()
+      await this.#handState()
+      this.#note('')
+      return hasMore ? 'more' : 'idle'
+    } catch (error) {
+      this.#hasGreeted = false
+      if (!this.#isStopping) this.#note(faultName(error))
+      return 'failed'
+    }
+  }
+
+  /**
+   * Egress may hold rows that were not removed here. It can also hold more than ever stood here: then this database is older than
+   * what has left, its row numbers would be taken for old ones, and nothing is handed over until somebody has looked.
+   */
+  async #greet(): Promise<void> {
+    const taken = await this.#ask(handoverMethods.hello, { source: this.#options.source })
+    if (taken > this.#options.outbox.highest()) throw new EgressError('egress_outbox_behind')
+    this.#remove(taken)
+    this.#hasGreeted = true
+  }
+
+  async #handRows(): Promise<boolean> {
+    const found = this.#options.outbox.rows(this.#cursor, MAX_HANDOVER_ROWS)
+    const rows = found.flatMap(({ seq, record }) => this.#parseRow(seq, record))
+    const last = found.at(-1)?.seq
+    if (last === undefined) return false
+    if (rows.length > 0) {
+      const taken = await this.#ask(handoverMethods.records, { source: this.#options.source, rows })
+      if (taken < (rows.at(-1)?.seq ?? 0)) throw new EgressError('egress_queue_failed')
+      this.#options.outbox.remove(rows.map(({ seq }) => seq))
+    }
+    this.#cursor = last
+    return found.length === MAX_HANDOVER_ROWS
+  }
+
+  /** A row that is none any more stays where it is, named in the log; those behind it do not wait for it. */
+  #parseRow(seq: number, record: string): (HandedRow & JsonObject)[] {
+    try {
+      return [{ seq, row: outboundRow.parse(JSON.parse(record)) }]
+    } catch {
+      this.#options.log.error('outbox-row-damaged', { row: seq })
+      return []
+    }
+  }
+
+  #remove(through: number): void {
+    const { outbox } = this.#options
+    for (let rows = outbox.rows(0, MAX_HANDOVER_ROWS); ; rows = outbox.rows(0, MAX_HANDOVER_ROWS)) {
+      const held = rows.filter(({ seq }) => seq <= through).map(({ seq }) => seq)
+      if (held.length === 0) return
+      outbox.remove(held)
+    }
+  }
+
+  async #handCheckpoint(): Promise<void> {
+    const { outbox, clock } = this.#options
+    if (clock.monotonicMs() - this.#checkpointMs < CHECKPOINT_INTERVAL_MS) return
+    this.#checkpointMs = clock.monotonicMs()
+    const note = outbox.latestCheckpoint()
+    if (note === undefined || note === this.#checkpointSaid) return
+    const checkpoint: CheckpointMessage = parseCheckpointNote(note)
+    await this.#channel.call(handoverMethods.checkpoint, { checkpoint }, CALL_LIMIT_MS)
+    this.#checkpointSaid = note
+  }
+
+  async #handState(): Promise<void> {
+    const { clock, deviceState } = this.#options
+    if (clock.monotonicMs() - this.#stateMs < STATE_INTERVAL_MS) return
+    await this.#channel.call(handoverMethods.deviceState, { device: deviceState() }, CALL_LIMIT_MS)
+    this.#stateMs = clock.monotonicMs()
+  }
+
+  async #ask(method: string, request: JsonObject): Promise<number> {
+    const answer = takenAnswer.safeParse(await this.#channel.call(method, request, CALL_LIMIT_MS))
+    if (!answer.success) throw new EgressError('egress_queue_failed')
+    return answer.data.taken
+  }
+
+  /** The log has a line when the state of things changes, not one per try. */
+  #note(fault: string): void {
+    if (fault === this.#fault) return
+    this.#fault = fault
+    if (fault === '') this.#options.log.info('relay-running')
+    else this.#options.log.warn('relay-waiting', { code: fault })
+    // After a restart of egress its state of the box and its checkpoint may be gone.
+    this.#stateMs = Number.NEGATIVE_INFINITY
+    this.#checkpointSaid = ''
+  }
+
+  #sleep(ms: number): Promise<void> {
+    if (this.#isStopping) return Promise.resolve()
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms)
+      this.#wake = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+  }
+}
+
+function faultName(error: unknown): string {
+  if (!isWardstoneError(error)) return 'internal'
+  return error.code === 'channel_refused' ? (error.about ?? error.code) : error.code
+}
