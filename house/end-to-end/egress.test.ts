@@ -38,10 +38,10 @@ beforeAll(async () => {
   writeParty(folder, 'egress', await certificates.issue(site.deviceId))
   broker = await MaliciousBroker.start(await certificates.issue('broker', 'server'), () => [0])
   collector = new Collector(broker.url, await certificates.issue('fleet'), 4)
-  const { version } = news2Draft().manifest
+  const { version, releaseCounter: release } = news2Draft().manifest
   writeFileSync(
     site.path('fleet/catalogue.json'),
-    JSON.stringify({ v: 1, models: [{ number: 9, model: 'news2', version }] }),
+    JSON.stringify({ v: 1, models: [{ number: 9, model: 'news2', release, version }] }),
   )
   const config = {
     site: 'demo',
