@@ -1,8 +1,9 @@
 import { join } from 'node:path'
-import { createCryptoProvider } from '../device/crypto/provider.ts'
+import { type CryptoProvider, createCryptoProvider } from '../device/crypto/provider.ts'
 import { systemRandomness } from '../device/crypto/randomness.ts'
 import { readFileBounded } from '../device/platform/atomic-file.ts'
 import { news2Draft } from '../models/news2/package.ts'
+import type { PackageDraft } from '../models/package/pack.ts'
 import { sepsisRiskDraft } from '../models/sepsis-risk/package.ts'
 import { parseStay } from '../models/sepsis-risk/stay.ts'
 import { readStayFiles } from '../models/sepsis-risk/stay-files.ts'
@@ -10,11 +11,12 @@ import { syntheticPatients } from '../models/synthetic/patients.ts'
 import type { Role } from '../runtime/access/principal.ts'
 import type { HealthReport, ModelSummary } from '../runtime/decisions/service-types.ts'
 import type { DecisionAnswer } from '../runtime/decisions/types.ts'
+import { type RunningAppliance, startAppliance } from './appliance.ts'
 import { askedRows, type DemoPatient, decisionBody } from './cases.ts'
 import { ApiClient } from './client.ts'
 import { DemoError } from './errors.ts'
+import { fleetRecords } from './fleet-records.ts'
 import { installModels } from './installation.ts'
-import { startRuntimeProcess } from './runtime-process.ts'
 import { decisionLine, heading, row, type ShownDecision, shownDecision } from './show.ts'
 import { openSite, type Site, type SiteTools } from './site.ts'
 import { tryItYourself } from './try-it.ts'
@@ -47,40 +49,58 @@ const INTERRUPTED = 130
  */
 export async function runDemo(options: DemoOptions, stopAsked: Promise<void>, output: DemoOutput): Promise<number> {
   const patients = options.data === undefined ? madeUpPatients() : await realStays(options.data, options.stays, output)
-  const site = await openSite(options.site, siteTools(output))
-  const starting = startRuntimeProcess(site.path('runtime.json'), site.path('data/runtime.log'), options.port)
+  const drafts = [news2Draft(), sepsisRiskDraft()]
+  const provider = createCryptoProvider()
+  const site = await openSite(options.site, siteTools(drafts, provider, output))
+  const starting = startAppliance(site, { port: options.port, drafts, provider })
   const isStopped = await Promise.race([stopAsked.then(() => true), starting.then(() => false)])
-  const runtime = await starting
+  const appliance = await starting
   if (isStopped) {
-    await runtime.stop()
+    await appliance.stop()
     return INTERRUPTED
   }
-  const stopped = Promise.race([stopAsked.then(() => 'asked' as const), runtime.ended.then(() => 'ended' as const)])
   try {
-    output.say(`The appliance answers at ${runtime.url} (only on this machine).`)
-    const { decisions, health, cutShort } = await sendPatients(site, runtime.url, patients, stopped, output)
+    return await showAppliance(site, appliance, patients, options, stopAsked, output)
+  } finally {
+    await appliance.stop()
+    output.say('Stopped.')
+  }
+}
+
+async function showAppliance(
+  site: Site,
+  { url, ended }: RunningAppliance,
+  patients: readonly DemoPatient[],
+  options: DemoOptions,
+  stopAsked: Promise<void>,
+  output: DemoOutput,
+): Promise<number> {
+  const stopped = Promise.race([stopAsked.then(() => undefined), ended])
+  const fleet = fleetRecords(site)
+  try {
+    output.say(`The appliance answers at ${url} (only on this machine).`)
+    const { decisions, health, cutShort } = await sendPatients(site, url, patients, stopped, output)
     output.say(
       `${decisions.length} decisions, ${countRefused(decisions)} of them refusals; ${health.logSize} leaves in the audit log.`,
     )
+    output.say(await fleet.arrived(decisions.length, stopped))
     for (const fault of health.faults) output.say(`To see to: ${fault}`)
     if (options.json) output.data(`${JSON.stringify({ decisions, health })}\n`)
     if (cutShort) return INTERRUPTED
     if (options.data !== undefined && decisions.some(isUndocumented)) output.say(UNDOCUMENTED)
     if (options.once) return outcome(health, decisions)
-    output.say(tryItYourself(site, runtime.url, decisions.at(-1)?.decisionId ?? ''))
+    output.say(tryItYourself(site, url, decisions.at(-1)?.decisionId ?? ''))
     output.say('Ctrl-C stops everything.')
-    if ((await stopped) === 'ended')
-      throw new DemoError('demo_runtime_stopped', { about: site.path('data/runtime.log') })
+    const name = await stopped
+    if (name !== undefined) throw new DemoError('demo_process_stopped', { about: site.path(`data/${name}.log`) })
     return 0
   } finally {
-    await runtime.stop()
-    output.say('Stopped.')
+    fleet.close()
   }
 }
 
-function siteTools(output: DemoOutput): SiteTools {
-  const tools = { provider: createCryptoProvider(), randomness: systemRandomness, progress: output.say }
-  const drafts = [news2Draft(), sepsisRiskDraft()]
+function siteTools(drafts: readonly PackageDraft[], provider: CryptoProvider, output: DemoOutput): SiteTools {
+  const tools = { provider, randomness: systemRandomness, progress: output.say }
   return { ...tools, install: (site) => installModels(site, drafts, tools) }
 }
 

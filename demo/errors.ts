@@ -10,11 +10,11 @@ export const demoErrors = {
   demo_disk_full: 'The disk is full. Free some space and start again; nothing half-made was left behind.',
   demo_site_foreign: 'The folder exists and is not a development site of this release. Choose another with --site.',
   demo_model_unavailable: 'A model does not run; what the others decided stands above.',
-  demo_runtime_stopped: 'The runtime stopped by itself. Its last words are in its log.',
+  demo_process_stopped: 'A process of the appliance stopped by itself. Its last words are in its log.',
   demo_clock_wrong:
     'A certificate of the site is not valid now. Check the clock of this machine, or make another site with --site.',
   demo_request_refused: 'The runtime refused a request of the demo.',
-  demo_runtime_failed: 'The runtime could not start.',
+  demo_process_failed: 'A process of the appliance could not start.',
   demo_broker_failed:
     'The broker of the demonstration could not start: its address is taken, or its certificate is unusable.',
   demo_broker_refused: 'The broker refused a message: the certificate of the client does not allow the topic.',

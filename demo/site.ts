@@ -222,6 +222,7 @@ function runtimeConfig(deviceId: string): RuntimeConfig {
     },
     trust: { vendor: 'signing/vendor.pub', fleet: 'signing/fleet.pub', packageKey: 'device/package.key' },
     store: 'store',
+    egress: { socket: 'run/egress.sock' },
     inference: { threads: 1, maxQueue: 256, isolation: 'preferred' },
   }
 }
