@@ -54,4 +54,24 @@ describe('the broker of the demonstration', () => {
     expect(mayPublish('fleet', own('decisions/ack'))).toBe(true)
     expect([maySubscribe('fleet', '#'), mayPublish('fleet', own('state'))]).toEqual([false, false])
   })
+
+  it('publishes the last will of a device whose connection was cut, and of none that speaks for another', async () => {
+    const connect = async (name: string, options: object = {}) =>
+      mqtt.connectAsync(`mqtts://127.0.0.1:${broker.port}`, {
+        ...{ protocolVersion: 4, reconnectPeriod: 0, ...(await certificates.issue(name)) },
+        ...options,
+      })
+    const fleet = await connect('fleet')
+    const heard: string[] = []
+    fleet.on('message', (topic) => heard.push(topic))
+    await fleet.subscribeAsync('wardstone/v1/+/+/state', { qos: 1 })
+    const will = (payload: string) => ({ will: { topic: own('state'), payload, qos: 1 as const, retain: false } })
+    const liar = await connect('box-2', will('lie'))
+    const honest = await connect('box-1', will('lost'))
+    liar.stream.destroy()
+    honest.stream.destroy()
+    await expect.poll(() => heard).toEqual([own('state')])
+    expect(await connected(await certificates.issue('box-1'))).toBe(true)
+    await fleet.endAsync()
+  })
 })

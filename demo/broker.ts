@@ -23,7 +23,7 @@ const MAX_PENDING_MESSAGES = 1000
  * @throws DemoError demo_broker_failed
  */
 export async function startBroker({ tls, port }: BrokerOptions): Promise<DemoBroker> {
-  const broker = await Aedes.createBroker({ queueLimit: MAX_PENDING_MESSAGES, ...accessByCertificate })
+  const broker = await Aedes.createBroker({ queueLimit: MAX_PENDING_MESSAGES, ...accessByCertificate() })
   broker.on('clientError', () => {})
   broker.on('connectionError', () => {})
   const { key, certificate, clientAuthority } = tls
@@ -53,19 +53,27 @@ export async function startBroker({ tls, port }: BrokerOptions): Promise<DemoBro
   }
 }
 
-const accessByCertificate: AedesOptions = {
-  authenticate: (client, _name, _password, done) => done(null, clientName(client) !== undefined),
-  authorizePublish: (client, packet, done) =>
-    done(client !== null && mayPublish(clientName(client) ?? '', packet.topic) ? null : refusal()),
-  authorizeSubscribe: (client, subscription, done) =>
-    done(null, maySubscribe(clientName(client) ?? '', subscription.topic) ? subscription : null),
+/** The name is kept from the handshake on: the last will is published when the connection, and its certificate, are gone. */
+function accessByCertificate(): AedesOptions {
+  const names = new WeakMap<object, string>()
+  const nameOf = (client: Client | null) => (client === null ? undefined : names.get(client)) ?? ''
+  return {
+    authenticate: (client, _name, _password, done) => {
+      const name = certificateName(client)
+      if (name !== undefined) names.set(client, name)
+      done(null, name !== undefined)
+    },
+    authorizePublish: (client, packet, done) => done(mayPublish(nameOf(client), packet.topic) ? null : refusal()),
+    authorizeSubscribe: (client, subscription, done) =>
+      done(null, maySubscribe(nameOf(client), subscription.topic) ? subscription : null),
+  }
 }
 
 function refusal(): DemoError {
   return new DemoError('demo_broker_refused')
 }
 
-function clientName(client: Client): string | undefined {
-  const name: unknown = (client.conn as Partial<TLSSocket>).getPeerCertificate?.().subject?.CN
+function certificateName(client: Client): string | undefined {
+  const name: unknown = (client.conn as Partial<TLSSocket>).getPeerCertificate?.()?.subject?.CN
   return typeof name === 'string' && name !== '' ? name : undefined
 }

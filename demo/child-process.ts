@@ -11,6 +11,8 @@ export interface StartedProcess {
   /** Resolves with the exit code when the process ends by itself. */
   readonly ended: Promise<number | null>
   stop(): Promise<void>
+  /** Without warning, as power goes: SIGKILL. */
+  kill(): Promise<void>
 }
 
 export interface ProcessOptions {
@@ -49,7 +51,11 @@ export async function startProcess({ name, command, logPath }: ProcessOptions): 
     child.kill('SIGKILL')
     throw new DemoError('demo_process_failed', { about: reasonIn(lastWords, name) })
   }
-  return { name, pid: child.pid ?? 0, readyWith, ended, stop: () => stopProcess(child, ended) }
+  const kill = async () => {
+    child.kill('SIGKILL')
+    await ended
+  }
+  return { name, pid: child.pid ?? 0, readyWith, ended, stop: () => stopProcess(child, ended), kill }
 }
 
 /** Waits for all, also where one fails, so that whoever cleans up knows them all. @throws what the first that failed said */

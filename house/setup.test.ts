@@ -115,7 +115,7 @@ describe('setup that cannot install', () => {
     for (const args of [[], ['constructor'], ['dmeo']]) {
       const run = await fresh().start(args).ended
       expect(run.code).toBe(64)
-      expect(run.stderr).toContain('demo|test|bench|check|wardstone')
+      expect(run.stderr).toContain('demo|test|bench|soak|check|wardstone')
       checkout.remove()
     }
   })

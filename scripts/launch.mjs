@@ -7,6 +7,7 @@ const programs = {
   demo: ['demo/bin/demo.ts'],
   test: ['scripts/test.ts'],
   bench: ['bench/bin/bench.ts'],
+  soak: ['soak/bin/soak.ts'],
   check: ['scripts/test.ts', '--only-checks'],
   wardstone: ['runtime/bin/wardstone.ts'],
   'wardstone-fleet': ['updater/bin/wardstone-fleet.ts'],

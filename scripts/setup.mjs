@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// What `npm run demo|test|bench|check|wardstone` starts. It runs on whatever Node (20 or newer) the system has, needs no
+// What `npm run demo|test|bench|soak|check|wardstone` starts. It runs on whatever Node (20 or newer) the system has, needs no
 // dependency, installs what is missing and then hands over to the pinned Node. Standard output belongs to the program
 // that is started: every word of this file and its helpers goes to standard error.
 import { fileURLToPath } from 'node:url'

@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { ApiClient } from '../../demo/client.ts'
 import { installModels } from '../../demo/installation.ts'
+import { allProcesses } from '../../demo/process-tree.ts'
 import { openSite, type Site } from '../../demo/site.ts'
 import { createCryptoProvider } from '../../device/crypto/provider.ts'
 import { systemRandomness } from '../../device/crypto/randomness.ts'
@@ -96,19 +97,7 @@ async function readyUrl(ended: Promise<unknown>, words: () => string): Promise<s
 /** The runtime ended or hung before it was ready; the message is what it said. */
 export class StartFailure extends TypeError {}
 
-/** Process ids of the inference workers under a process, found in /proc; the innermost ones, which run the model. */
-export function workerPids(root: number): number[] {
-  const children = Map.groupBy(allProcesses(), ({ parent }) => parent)
-  const found: number[] = []
-  const walk = (pid: number): void => {
-    for (const child of children.get(pid) ?? []) {
-      if (child.command.includes('inference-worker') && !child.command.includes('bwrap')) found.push(child.pid)
-      walk(child.pid)
-    }
-  }
-  walk(root)
-  return found
-}
+export { workerPids } from '../../demo/process-tree.ts'
 
 /** The runtime's own process id when it was started under a wrapper such as bwrap. */
 export function innermostPid(wrapper: number): number {
@@ -116,22 +105,6 @@ export function innermostPid(wrapper: number): number {
     ({ parent, command }) => parent === wrapper && command.includes('runtime/bin/runtime.ts'),
   )
   return runtime?.pid ?? wrapper
-}
-
-function allProcesses(): { pid: number; parent: number; command: string }[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .flatMap((name) => {
-      try {
-        const stat = readFileSync(`/proc/${name}/stat`, 'utf8')
-        const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1])
-        return [
-          { pid: Number(name), parent, command: readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ') },
-        ]
-      } catch {
-        return []
-      }
-    })
 }
 
 /** A NEWS2 request that scores 0, with whatever differs. */
