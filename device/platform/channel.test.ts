@@ -146,6 +146,8 @@ describe('a channel', () => {
       'channel_refused channel_request_invalid',
     )
     expect(await failure(channel.call('constructor', {}, 1000))).toBe('channel_refused channel_method_unknown')
+    expect(await failure(channel.call(CANARY.toLowerCase(), {}, 1000))).toBe('channel_refused channel_method_unknown')
+    expect(words).not.toContain(CANARY.toLowerCase())
     expect(await failure(channel.call('flood', {}, 1000))).toBe('channel_refused channel_message_too_large')
     expect(await channel.call('echo', { text: 'still here' }, 1000)).toEqual({ text: 'still here' })
     expect(words).toContain('file_too_large')

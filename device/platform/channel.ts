@@ -214,7 +214,9 @@ class ServedConnection {
 
   #refusal(id: number, method: string, error: unknown): Buffer {
     const code = errorCode(error)
-    this.#options.log.warn('channel-refused', { method, code })
+    // A name that is none of ours is a text of the peer, and could say anything.
+    const known = Object.hasOwn(this.#options.handlers, method) ? { method } : {}
+    this.#options.log.warn('channel-refused', { ...known, code })
     return encodeFrame({ id, error: { code } }, MAX_MESSAGE_BYTES)
   }
 

@@ -27,6 +27,7 @@ export const packageErrors = {
   package_grant_unopenable: 'The granted content key does not open with the key of this device.',
   package_downgrade: 'The release counter is below the one already seen on this device.',
   package_counter_reused: 'The release counter was already used for another package.',
+  package_metadata_rolled_back: 'The image targets are older than those this device has already acted on.',
   package_revoked: 'The vendor has revoked this package.',
   package_runtime_unsupported: 'The package is made for another range of runtime versions.',
 } as const

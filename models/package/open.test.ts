@@ -165,6 +165,15 @@ describe('is refused', () => {
     expect(await outcome(site, floor(2, 'a'.repeat(64)))).toBe('accepted')
   })
 
+  test('with image targets older than those that anything was decided by', async () => {
+    install(site, await release(site, sampleDraft(), { imageVersion: 4 }))
+    expect(await outcome(site, { imageVersion: 5 })).toBe('package_metadata_rolled_back')
+    expect(await outcome(site, { imageVersion: 4 })).toBe('accepted')
+    const opened = await open(site, { imageVersion: 3 })
+    expect(opened.imageVersion).toBe(4)
+    opened.close()
+  })
+
   test('the floor is asked for the model that was signed', async () => {
     const asked: string[] = []
     await outcome(site, { floor: (modelId) => void asked.push(modelId) })

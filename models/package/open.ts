@@ -1,46 +1,24 @@
 import type { HpkeRecipient } from '../../device/crypto/hpke.ts'
-import type { Verifier } from '../../device/crypto/signing.ts'
 import { decryptFile } from './container.ts'
-import { diagnose } from './diagnose.ts'
 import { PackageError } from './errors.ts'
-import { hashFile } from './file-hash.ts'
 import { unwrapContentKey } from './grant-key.ts'
-import { type Container, readContainer } from './header.ts'
-import { verifyLayout } from './layout.ts'
-import { type FileRole, type Manifest, parseManifest } from './manifest.ts'
-import {
-  type AgreedTarget,
-  agreedTarget,
-  type VersionFloor,
-  verifyDevice,
-  verifyFloor,
-  verifyIdentity,
-  verifyLength,
-  verifyNotExpired,
-  verifyNotRevoked,
-} from './policy.ts'
-import { openRegularFile, type RegularFile, readRange, readRegularFile } from './regular-file.ts'
+import type { Container } from './header.ts'
+import type { FileRole, Manifest } from './manifest.ts'
+import { type VersionFloor, verifyFloor, verifyImageVersion } from './policy.ts'
+import type { RegularFile } from './regular-file.ts'
 import { verifyRuntimeRange } from './runtime-range.ts'
-import { MAX_GRANT_BYTES, MAX_IMAGE_BYTES, verifyGrant, verifyImageTargets } from './targets.ts'
+import { type PackagePaths, type SignatureTrust, verifyPackage } from './verify.ts'
 
-export interface PackagePaths {
-  readonly package: string
-  readonly image: string
-  readonly grant: string
-}
+export type { PackagePaths } from './verify.ts'
 
 /** What the device holds to be true before it reads anything. */
-export interface PackageTrust {
-  readonly vendor: Verifier
-  readonly fleet: Verifier
-  readonly deviceId: string
+export interface PackageTrust extends SignatureTrust {
   readonly recipient: HpkeRecipient
   readonly runtimeVersion: string
-  readonly nowMs: number
   /** Highest release counter activated for this model on this device with its package hash, or undefined. */
   floor(modelId: string): VersionFloor | undefined
-  /** True when exactly this package went live here before: expiry then no longer blocks it (expired metadata never stops a running model). */
-  wasActivated(packageHash: string): boolean
+  /** Highest version of the image targets that this device has acted on; 0 when none. */
+  readonly imageVersion: number
 }
 
 export interface OpenedPackage {
@@ -48,6 +26,8 @@ export interface OpenedPackage {
   readonly manifestHash: string
   /** SHA-256 of the whole file, lowercase hex. */
   readonly packageHash: string
+  /** Version of the image targets that list it. */
+  readonly imageVersion: number
   /** Open and read-only; a worker can inherit it. */
   readonly fd: number
   readonly contentKey: Uint8Array
@@ -64,27 +44,11 @@ export interface OpenedPackage {
  * @throws PackageError
  */
 export async function openPackage(paths: PackagePaths, trust: PackageTrust): Promise<OpenedPackage> {
-  // Who says so: each keeper's statement, under its pinned key and in its own role (TUF 1.0 §5.6.3).
-  const image = await verifyImageTargets(readRegularFile(paths.image, MAX_IMAGE_BYTES), trust.vendor)
-  const grant = await verifyGrant(readRegularFile(paths.grant, MAX_GRANT_BYTES), trust.fleet)
-
-  // What they say: for this device, both the same, neither withdrawn nor out of date.
-  verifyDevice(grant, trust.deviceId)
-  const target = agreedTarget(image, grant)
-  verifyNotRevoked(target)
-  if (!trust.wasActivated(target.packageHash)) verifyNotExpired(image, grant, trust.nowMs)
-
-  const file = openRegularFile(paths.package)
+  // Both keepers signed it for this device, it still holds, and the bytes are those, whole and with one reading.
+  const { file, container, manifest, target, image, grant } = await verifyPackage(paths, trust)
   try {
-    // The bytes are those that were signed, all of them and no more.
-    verifyLength(file.sizeBytes, target)
-    await verifyPackageHash(file, target)
-
-    // What the bytes mean is what was signed, and has one reading.
-    const container = readSignedManifest(file, target)
-    const manifest = parseManifest(container.manifestBytes)
-    verifyLayout(manifest.files, container.payloadBytes)
-    verifyIdentity(manifest, target)
+    // The vendor has said nothing newer here: what was revoked since stays revoked.
+    verifyImageVersion(image, trust.imageVersion)
 
     // It may run here: not older than what ran before, and made for this runtime.
     verifyFloor(target, trust.floor(target.modelId))
@@ -92,25 +56,12 @@ export async function openPackage(paths: PackagePaths, trust: PackageTrust): Pro
 
     // Only now the key, which opens for this device, manifest and release alone.
     const contentKey = await unwrapContentKey(trust.recipient, grant.entry.custom, grant.entry.custom)
-    return openedPackage(file, container, manifest, target.packageHash, contentKey)
+    const opened = openedPackage(file, container, manifest, target.packageHash, contentKey)
+    return { ...opened, imageVersion: image.version }
   } catch (error) {
     file.close()
     throw error
   }
-}
-
-/** A wrong hash is always a refusal; diagnose only finds its name. */
-async function verifyPackageHash(file: RegularFile, target: AgreedTarget): Promise<void> {
-  const found = await hashFile(file.fd, target.lengthBytes)
-  if (found === target.packageHash) return
-  throw diagnose((position, length) => readRange(file.fd, position, length), file.sizeBytes, target.manifestHash)
-}
-
-/** The manifest is read once more after the hash, so it is held to its own signed hash: these bytes are what is parsed. */
-function readSignedManifest(file: RegularFile, target: AgreedTarget): Container {
-  const container = readContainer((position, length) => readRange(file.fd, position, length), target.lengthBytes)
-  if (container.manifestHash !== target.manifestHash) throw new PackageError('package_manifest_corrupt')
-  return container
 }
 
 function openedPackage(
@@ -119,7 +70,7 @@ function openedPackage(
   manifest: Manifest,
   packageHash: string,
   contentKey: Uint8Array,
-): OpenedPackage {
+): Omit<OpenedPackage, 'imageVersion'> {
   const { fd } = file
   const { manifestHash, payloadOffset } = container
   const salt = Buffer.from(manifest.encryption.salt, 'hex')

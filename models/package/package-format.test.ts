@@ -54,7 +54,7 @@ describe('the example of docs/package-format.md', () => {
     writeFileSync(paths.image, printed.image!)
     writeFileSync(paths.grant, printed.grant!)
     const { vendor, fleet, recipient } = await workedExample()
-    const history = { floor: () => undefined, wasActivated: () => false }
+    const history = { floor: () => undefined, wasActivated: () => false, imageVersion: 1 }
     const device = { deviceId: exampleDeviceId, recipient, runtimeVersion: '0.1.0', nowMs: NOW_MS }
     const trust = { vendor: vendor.verifier, fleet: fleet.verifier, ...device, ...history }
     try {

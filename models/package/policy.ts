@@ -72,6 +72,15 @@ export function verifyIdentity(manifest: Manifest, target: AgreedTarget): void {
 }
 
 /**
+ * Image targets only get newer: older ones may not know yet what has been revoked (TUF 1.0 §5.6.4, rollback attack).
+ * @param seen the highest version this device has acted on; 0 when none
+ * @throws PackageError package_metadata_rolled_back
+ */
+export function verifyImageVersion(image: Pick<ImageTargets, 'version'>, seen: number): void {
+  if (image.version < seen) throw new PackageError('package_metadata_rolled_back')
+}
+
+/**
  * A release counter only rises, and names one package for ever.
  * @throws PackageError package_downgrade | package_counter_reused
  */

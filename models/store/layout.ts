@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { PackagePaths } from '../package/open.ts'
+import type { PackagePaths } from '../package/verify.ts'
 
 /**
  * How the model store lies on disk. The updater is its only writer; the runtime reads it and believes nothing in it

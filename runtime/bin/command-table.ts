@@ -4,6 +4,7 @@ import { auditSearchCommand } from '../audit/search-command.ts'
 import { auditShowCommand } from '../audit/show-command.ts'
 import { auditVerifyCommand } from '../audit/verify-command.ts'
 import { auditIo, auditSite, fileIo } from './command-context.ts'
+import { modelCommands } from './model-commands.ts'
 
 /** A command gets its arguments without its own name and without --site, and answers --help itself. @returns the exit code */
 export type CommandRun = (args: readonly string[], site: string) => Promise<number>
@@ -41,6 +42,7 @@ export const commands: readonly Command[] = [
     summary: 'recompute the audit log from its records and say what was found',
     run: (args, site) => auditVerifyCommand(args, () => auditSite(site), fileIo()),
   },
+  ...modelCommands,
   {
     name: 'model inspect',
     synopsis: 'FILE',
@@ -87,7 +89,8 @@ most take --json.
 Examples:
   npm run wardstone -- audit verify
   npm run wardstone -- audit search --site /var/lib/wardstone --client ward-3-monitor --json
-  npm run wardstone -- model inspect .wardstone/store/news2/package.wspkg
+  npm run wardstone -- model inspect .wardstone/updates/news2-1.0.1/package.wspkg
+  npm run wardstone -- model install .wardstone/updates/news2-1.0.1
 
 Exit status: 0 all well, 2 wrong usage; each command's --help lists its own.
 `

@@ -80,6 +80,28 @@ describe.each([5, 4] as const)('the access list that we ship, under mosquitto an
     await Promise.all([fleet, box, spy].map((client) => client.endAsync(true)))
   })
 
+  it.each(['+', '#', '+/box-1', 'box-1/decisions', '$share', 'box-1 ', 'BOX-1', 'fleet/', ''])(
+    'gives the common name %j nothing of anybody else',
+    async (name) => {
+      const party = name === '' ? await certificates.issueAnyName(' ') : await certificates.issueAnyName(name)
+      const fleet = await connect(await certificates.issue('fleet'), 'fleet', { protocolVersion })
+      const box = await connect(await certificates.issue('box-1'), 'box-1', { protocolVersion })
+      const [atFleet, atBox] = [await listen(fleet), await listen(box)]
+      const spy = await connect(party, 'box-1', { protocolVersion }).catch(() => undefined)
+      const atSpy: string[] = []
+      spy?.on('message', (topic) => atSpy.push(topic))
+      for (const filter of ['#', 'wardstone/v1/+/+/decisions/ack', 'wardstone/v1/+/box-1/#'])
+        await spy?.subscribeAsync(filter, { qos: 1 }).catch(() => undefined)
+      for (const leaf of [...leaves, 'decisions/ack'])
+        await spy?.publishAsync(`wardstone/v1/north/box-1/${leaf}`, '{}', { qos: 1 }).catch(() => undefined)
+      await fleet.publishAsync('wardstone/v1/north/box-1/decisions/ack', ack, { qos: 1 })
+      await sleep(100)
+      expect([atFleet, atSpy]).toEqual([[], []])
+      expect(atBox).toEqual(['wardstone/v1/north/box-1/decisions/ack'])
+      await Promise.all([fleet, box, spy].map((client) => client?.endAsync(true)))
+    },
+  )
+
   it('ends nobody else’s session by a borrowed client id', async () => {
     const box = await connect(await certificates.issue('box-1'), 'box-1', { protocolVersion })
     await connect(await certificates.issue('box-2'), 'box-1', { protocolVersion })

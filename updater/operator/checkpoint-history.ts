@@ -37,9 +37,10 @@ export function createCheckpointHistory(database: Sqlite.Database): CheckpointHi
   const sameSize = database.prepare<[number, string, number], { root: string; at: number }>(
     'SELECT root, received_at_ms AS at FROM checkpoint WHERE device = ? AND origin = ? AND size = ?',
   )
-  const largest = database.prepare<[number, string, number], { size: number }>(
-    'SELECT size FROM checkpoint WHERE device = ? AND origin = ? AND received_at_ms < ? ORDER BY size DESC LIMIT 1',
-  )
+  // What was received later than now was received before the clock was set back: it binds as well.
+  const largest = database.prepare<[number, string, number, number], { size: number }>(`
+    SELECT size FROM checkpoint WHERE device = ? AND origin = ? AND (received_at_ms < ? OR received_at_ms > ?)
+    ORDER BY size DESC LIMIT 1`)
   const insert = database.prepare<[number, string, number, string, string, number]>(
     'INSERT INTO checkpoint (device, origin, size, root, note, received_at_ms) VALUES (?, ?, ?, ?, ?, ?)',
   )
@@ -62,8 +63,8 @@ export function createCheckpointHistory(database: Sqlite.Database): CheckpointHi
     const known = sameSize.get(device, origin, size)
     if (known !== undefined && known.root !== root) return 'checkpoint-forked'
     // Another collector may be ahead of this one: only what was there before it listened, and what it heard itself, bind.
-    const bound = Math.max(listening.largest, largest.get(device, origin, listening.sinceMs)?.size ?? 0)
-    const isRepeat = known !== undefined && nowMs - known.at < REPEAT_MS
+    const bound = Math.max(listening.largest, largest.get(device, origin, listening.sinceMs, nowMs)?.size ?? 0)
+    const isRepeat = known !== undefined && Math.abs(nowMs - known.at) < REPEAT_MS
     return size < bound && !isRepeat ? 'checkpoint-went-back' : undefined
   }
   return {

@@ -1,8 +1,9 @@
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { FleetCertificates } from './testkit/fleet-certificates.ts'
 import { FleetFolder, kill, until } from './testkit/fleet-folder.ts'
+import { rawBroker } from './testkit/raw-broker.ts'
 import { recordOf, type TestDevice } from './testkit/test-device.ts'
 
 const NORTH = 'north/box-1'
@@ -98,6 +99,59 @@ describe('a collector that is killed, and a broker that comes and goes,', () => 
     await until('a fault', () => words().includes('"event":"broker_fault"'))
     expect(words()).toMatch(/"code":"(SELF_SIGNED|UNABLE_TO|CERT|DEPTH)[A-Z_]+"/)
     expect(words()).not.toContain('"event":"connected"')
+  })
+
+  const odd = [
+    ['that has expired', { nowMs: Date.now() - 30 * 86_400_000 }, 'CERT_HAS_EXPIRED'],
+    ['of another host', { hosts: { dnsNames: ['elsewhere.test'], ipAddresses: [] } }, 'ERR_TLS_CERT_ALTNAME_INVALID'],
+  ] satisfies [string, Parameters<FleetCertificates['issue']>[2], string][]
+  it.each(odd)('believe no certificate %s, and tell it nothing', async (_what, fault, code) => {
+    let heard = 0
+    const broker = await rawBroker(await fleet.certificates.issue('broker', 'server', fault), () => {
+      heard += 1
+    })
+    const config = await fleet.configure('fleet', { broker: `mqtts://127.0.0.1:${broker.port}` })
+    const { words, child } = await fleet.serve(config, { ready: false })
+    await until('a fault', () => words().includes(`"code":"${code}"`))
+    await kill(child)
+    await broker.close()
+    expect([heard, words().includes('"event":"connected"')]).toEqual([0, false])
+  })
+
+  it('read no packet beyond the bound, whatever a broker promises, and come back', async () => {
+    const broker = await rawBroker(await fleet.certificates.issue('broker', 'server'), (socket) => {
+      socket.write(Buffer.from([0x30, 0xff, 0xff, 0xff, 0x7f]))
+      const timer = setInterval(() => socket.write(Buffer.alloc(1_048_576)), 1)
+      socket.on('close', () => clearInterval(timer))
+    })
+    const config = await fleet.configure('fleet', { broker: `mqtts://127.0.0.1:${broker.port}` })
+    const { words, child } = await fleet.serve(config, { ready: false })
+    await until('the end of it', () => words().includes('"event":"broker_hostile"'))
+    await until('a second try', () => broker.connections() >= 2)
+    const kib = Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1])
+    expect(kib).toBeLessThan(250_000)
+    expect(child.exitCode).toBe(null)
+    await broker.close()
+  })
+
+  it('show the certificate that lies on the disk at the next connection', async () => {
+    const config = await fleet.configure('fleet')
+    const { words } = await fleet.serve(config)
+    // Between the two halves of a renewal the old ones are shown.
+    const { key, cert } = await fleet.certificates.issue('fleet-2')
+    writeFileSync(fleet.path('fleet.key'), key)
+    const connected = () => words().match(/"event":"connected"/g)?.length ?? 0
+    const again = async () => {
+      const before = connected()
+      await fleet.broker.down()
+      await fleet.broker.up()
+      await until('connected', () => connected() > before)
+    }
+    await again()
+    expect(words()).toContain('"event":"certificate_unusable"')
+    writeFileSync(fleet.path('fleet.pem'), cert)
+    await again()
+    await until('known under the new name', () => fleet.broker.words.includes("u'fleet-2'"))
   })
 
   it('a database that is new takes up where the device was acknowledged before', async () => {

@@ -1,9 +1,10 @@
-import mqtt from 'mqtt'
+import { type IClientOptions, MqttClient } from 'mqtt'
 import type { Randomness } from '../../device/crypto/randomness.ts'
 import { encodeAck } from '../../device/outbound/messages.ts'
 import { ACK_LEAF, outboundFilters, topicOf } from '../../device/outbound/topics.ts'
 import type { Clock } from '../../device/platform/clock.ts'
 import type { Log } from '../../device/platform/log.ts'
+import { openBrokerSocket } from './broker-socket.ts'
 import type { FleetConfig, FleetTrust } from './config.ts'
 import { Inbox } from './inbox.ts'
 import type { Connection } from './reception.ts'
@@ -33,7 +34,15 @@ export function startCollector(
   { store, clock, randomness, log }: { store: FleetStore; clock: Clock; randomness: Randomness; log: Log },
 ): Collector {
   const { promise: ready, resolve: becomeReady } = Promise.withResolvers<void>()
-  const client = mqtt.connect(config.broker, clientOptions(config, trust, jitterMs(randomness)))
+  const client: MqttClient = new MqttClient(
+    () => {
+      const socket = openBrokerSocket(config, trust, MAX_PACKET_BYTES, log)
+      // The library passes over what TLS finds wrong.
+      socket.on('error', (error) => log.warn('broker_fault', { code: brokerCode(error) }))
+      return socket
+    },
+    clientOptions(config, jitterMs(randomness)),
+  )
   let connection: Connection = { sinceMs: clock.nowMs(), largest: new Map() }
   const acknowledge = (acks: readonly Acknowledgement[]) => {
     for (const { device, stream, through } of acks) {
@@ -78,11 +87,9 @@ export function startCollector(
   }
 }
 
-function clientOptions(config: FleetConfig, trust: FleetTrust, reconnectPeriod: number): mqtt.IClientOptions {
-  const { authority, certificate, key } = trust
-  const tls = { ca: authority, cert: certificate, key, rejectUnauthorized: true, minVersion: 'TLSv1.3' } as const
+function clientOptions(config: FleetConfig, reconnectPeriod: number): IClientOptions {
   return {
-    ...tls,
+    protocolId: 'MQTT',
     protocolVersion: config.protocol,
     clientId: config.collector,
     clean: true,

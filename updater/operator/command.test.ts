@@ -170,7 +170,7 @@ describe('watch', () => {
   it('shows each device once, in words', async () => {
     const { code, stdout } = await run('watch', '--config', config, '--once')
     expect(code).toBe(0)
-    expect(stdout).toMatch(/1 devices: 1 online {2}44 records/)
+    expect(stdout).toMatch(/1 device: 1 online {2}44 records/)
     expect(stdout).toMatch(/last minute: 14 records, 2 alerts/)
     expect(stdout).toMatch(/north\/box-1 +online +\d+ s +44 +14 +6 +42 +\d+ s +0$/m)
   })

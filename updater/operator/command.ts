@@ -93,7 +93,8 @@ const commands: Readonly<Record<string, Command>> = {
     takes: ['origin', 'log-key'],
     names: 1,
     run: (given, [device], io) => {
-      if (given.origin === undefined || given['log-key'] === undefined) throw new UsageFault('--origin and --log-key')
+      if (given.origin === undefined || given['log-key'] === undefined)
+        throw new UsageFault('this command needs --origin and --log-key')
       verifyKeyName(given.origin)
       return showDeviceLine(deviceName(device), given.origin, given['log-key'], io)
     },
@@ -106,7 +107,10 @@ export async function fleetCommand(args: readonly string[], io: FleetIo): Promis
   if (['help', '--help', '-h'].includes(name)) return say(io.stdout, HELP, fleetExitCodes.done)
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined
   const help = helps[name] ?? HELP
-  if (command === undefined) return say(io.stderr, HELP, fleetExitCodes.usage)
+  if (command === undefined) {
+    const fault = name === '' ? '' : 'wardstone-fleet: there is no such command\n\n'
+    return say(io.stderr, `${fault}${HELP}`, fleetExitCodes.usage)
+  }
   try {
     const { given, names } = parse(rest, command)
     if (given.help === true) return say(io.stdout, help, fleetExitCodes.done)

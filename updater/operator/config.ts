@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { createSecureContext } from 'node:tls'
 import { z } from 'zod'
 import type { CryptoProvider } from '../../device/crypto/provider.ts'
 import { type Catalogue, parseCatalogue } from '../../device/outbound/catalogue.ts'
@@ -73,6 +74,11 @@ const MAX_PEM_BYTES = 256 * 1024
 const MAX_LIST_BYTES = 16 * 1024 * 1024
 const OTHERS = 0o077
 
+/** @throws PlatformError file_too_large; the system's own error when it cannot be opened */
+export function readPem(path: string): string {
+  return readFileBounded(path, MAX_PEM_BYTES).toString('utf8')
+}
+
 /**
  * Reads every file that the configuration names, and reports all that is wrong with them together.
  * @throws FleetError fleet_config_invalid
@@ -81,7 +87,7 @@ export async function loadFleetTrust(config: FleetConfig, provider: CryptoProvid
   const faults: string[] = []
   const pem = (name: 'authority' | 'certificate' | 'key', label: string) => {
     try {
-      const text = readFileBounded(config[name], MAX_PEM_BYTES).toString('utf8')
+      const text = readPem(config[name])
       if (!text.includes(`-----BEGIN ${label}-----`)) faults.push(`${name}: not a PEM file of this kind`)
       return text
     } catch (error) {
@@ -95,10 +101,28 @@ export async function loadFleetTrust(config: FleetConfig, provider: CryptoProvid
     key: pem('key', 'PRIVATE KEY'),
     devices: await deviceList(config.devices, provider, faults),
   }
+  try {
+    loadFleetCatalogue(config)
+  } catch (error) {
+    faults.push(error instanceof FleetError ? (error.about ?? 'catalogue') : 'catalogue')
+  }
+  // The broker knows both by the name in the certificate: a device of this name could hear and acknowledge everything.
+  const isTaken = [...trust.devices.keys()].some((device) => device.endsWith(`/${config.collector}`))
+  if (isTaken) faults.push('devices: a device has the name of this collector')
   // A key that others on the machine can read is no key.
   if (trust.key !== '' && (statSync(config.key).mode & OTHERS) !== 0) faults.push('key: readable by others, chmod 600')
+  if (faults.length === 0 && !isPair(trust)) faults.push('key: not the key of the certificate')
   if (faults.length > 0) throw new FleetError('fleet_config_invalid', { about: faults.join('; ') })
   return trust
+}
+
+function isPair({ authority, certificate, key }: FleetTrust): boolean {
+  try {
+    createSecureContext({ ca: authority, cert: certificate, key })
+    return true
+  } catch {
+    return false
+  }
 }
 
 async function deviceList(path: string, provider: CryptoProvider, faults: string[]): Promise<DeviceList> {

@@ -76,10 +76,12 @@ export function asFleetError(error: unknown): WardstoneError {
   const code = sqliteCode(error)
   if (code === 'SQLITE_FULL' || code === 'ENOSPC') return new FleetError('fleet_store_full', { cause: error })
   if (code === 'SQLITE_NOTADB') return new FleetError('fleet_store_foreign', { cause: error })
-  const isUnreadable = code.startsWith('SQLITE_CANTOPEN') || code.startsWith('SQLITE_CORRUPT') || code.startsWith('E')
+  const isUnreadable = code.startsWith('SQLITE_CORRUPT') || code.startsWith('E')
   // The library reports a missing folder as a TypeError without a code.
   const isMissing = error instanceof TypeError && error.message.startsWith('Cannot open database')
-  return new FleetError(isUnreadable || isMissing ? 'fleet_store_unreadable' : 'fleet_store_failed', { cause: error })
+  if (isMissing || code.startsWith('SQLITE_CANTOPEN'))
+    return new FleetError('fleet_store_unreadable', { cause: error, about: 'not there; serve makes it' })
+  return new FleetError(isUnreadable ? 'fleet_store_unreadable' : 'fleet_store_failed', { cause: error })
 }
 
 function sqliteCode(error: unknown): string {

@@ -75,18 +75,20 @@ export function createDecisionIntake(database: Sqlite.Database): DecisionIntake 
       const row = open(device, stream)
       if (row === undefined) return [{ kind: 'streams-too-many', evidence: '' }]
       const faults: Fault[] = []
-      let added = 0
+      let [added, found] = [0, 0]
       for (const [index, each] of records.entries()) {
         const sequence = first + index
         const record = canonicalJson(each)
         const result = store(device, stream, sequence, record, nowMs)
         if (result === 'new') added += 1
+        // Counted as missing when the device said that another had acknowledged it; it was on its way all the same.
+        if (result === 'new' && sequence <= row.through) found += 1
         // The first one stays: it was acknowledged, and may have been exported.
         if (result === 'changed')
           faults.push(recordChanged(stream, sequence, record, stored.get(device, stream, sequence)))
       }
       const through = endOfRun(device, stream, row.through)
-      move.run(through, first + records.length - 1, added, 0, device, stream)
+      move.run(through, first + records.length - 1, added, -found, device, stream)
       return faults
     },
     raise: (device, stream, acked) => {

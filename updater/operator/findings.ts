@@ -24,7 +24,8 @@ export interface Finding {
 
 /** Evidence that is kept for one device and kind; what comes after is counted with the last of them. */
 const MAX_EVIDENCE = 64
-const MAX_FINDINGS = 20_000
+/** Names that no list bounds: a device of the fleet may say any site. What devices of the list do is bounded by the list. */
+const MAX_UNKNOWN = 1000
 
 /** Writes findings inside the caller's transaction: each piece of evidence once, with how often and when it came. */
 export function createFindings(database: Sqlite.Database): (finding: Finding, nowMs: number) => void {
@@ -37,12 +38,15 @@ export function createFindings(database: Sqlite.Database): (finding: Finding, no
   const ofKind = database.prepare<[string, string], { count: number }>(
     'SELECT count(*) AS count FROM finding WHERE device = ? AND kind = ?',
   )
-  const all = database.prepare<[], { count: number }>('SELECT count(*) AS count FROM finding')
+  const unknown = database.prepare<[], { count: number }>(
+    "SELECT count(*) AS count FROM finding WHERE kind = 'device-unknown'",
+  )
   return ({ device, kind, evidence }, nowMs) => {
     if (repeat.run(nowMs, device, kind, evidence).changes > 0) return
     const kept = (ofKind.get(device, kind)?.count ?? 0) < MAX_EVIDENCE ? evidence : ''
     if (kept !== evidence && repeat.run(nowMs, device, kind, kept).changes > 0) return
-    // A flood of names that no certificate limits must not fill the disk.
-    if ((all.get()?.count ?? 0) < MAX_FINDINGS) insert.run(device, kind, kept, nowMs, nowMs)
+    // A flood of such names must neither fill the disk nor leave no room for what matters.
+    const isFull = kind === 'device-unknown' && (unknown.get()?.count ?? 0) >= MAX_UNKNOWN
+    if (!isFull) insert.run(device, kind, kept, nowMs, nowMs)
   }
 }

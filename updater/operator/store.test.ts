@@ -119,6 +119,13 @@ describe('records', () => {
     expect(view()).toMatchObject({ missing: 60, waiting: 5 })
   })
 
+  it('that arrive after the device said that they were acknowledged are not missing any more', () => {
+    store.commit([state(onlineOf(1, 1, 70, 62))], 1)
+    expect(view()).toMatchObject({ stored: 0, missing: 62 })
+    store.commit([decisions(1, 60, 10), decisions(1, 60, 3)], 2)
+    expect(view()).toMatchObject({ stored: 10, missing: 59 })
+  })
+
   it('of more queues than a box ever has are not stored', () => {
     for (let stream = 0; stream < 1000; stream += 100) {
       store.commit(
@@ -203,7 +210,31 @@ describe('checkpoints', () => {
   })
 })
 
+describe('a clock that is set back', () => {
+  it('hides no log that went back, and makes none of a repetition', () => {
+    store.commit([checkpoint(10, listeningSince(0))], 10 * HOUR_MS)
+    store.commit([checkpoint(12, listeningSince(0, 10))], 10 * HOUR_MS)
+    // Two seconds: the broker repeats one.
+    store.commit([checkpoint(10, listeningSince(0, 12))], 10 * HOUR_MS - 2000)
+    expect(findings()).toEqual([])
+    // A day, and the collector starts anew: what it has is from a time that is to come.
+    store.commit([checkpoint(11, listeningSince(0))], 100)
+    expect(findings()).toMatchObject([{ kind: 'checkpoint-went-back' }])
+  })
+})
+
 describe('findings', () => {
+  it('of devices that nobody knows leave room for what matters', () => {
+    const flood = Array.from({ length: 25_000 }, (_, index) => ({
+      device: `s${index}/box-1`,
+      ...{ kind: 'fault', fault: { kind: 'device-unknown', evidence: '' } },
+    })) as readonly Arrival[]
+    store.commit(flood, 1)
+    store.commit([checkpoint(10, listeningSince(0)), checkpoint(9, listeningSince(0, 10))], 2)
+    expect(findings().filter(({ kind }) => kind === 'checkpoint-went-back')).toHaveLength(1)
+    expect(findings().length).toBeLessThanOrEqual(1001)
+  })
+
   it('keep evidence up to a bound, and count on', () => {
     for (let index = 0; index < 200; index += 1) {
       const fault = { kind: 'checkpoint-unsigned', evidence: `note ${index % 100}` } as const

@@ -29,7 +29,8 @@ function summary({ atMs, devices, stored }: FleetView): string {
   const states = (['online', 'quiet', 'offline', 'unknown'] as const)
     .filter((state) => state === 'online' || counted(state) > 0)
     .map((state) => `${counted(state)} ${state}`)
-  return `${new Date(atMs).toISOString()}  ${devices.length} devices: ${states.join(', ')}  ${stored} records`
+  const count = devices.length === 1 ? '1 device' : `${devices.length} devices`
+  return `${new Date(atMs).toISOString()}  ${count}: ${states.join(', ')}  ${stored} records`
 }
 
 function traffic({ traffic: slots, alertsLastMinute }: FleetView): string {

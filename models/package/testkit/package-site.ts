@@ -50,6 +50,7 @@ export interface Release {
 }
 
 export interface ReleaseChanges {
+  readonly imageVersion?: number
   readonly imageExpiresMs?: number
   readonly grantExpiresMs?: number
   readonly deviceId?: string
@@ -85,6 +86,7 @@ export async function createPackageSite(): Promise<PackageSite> {
     nowMs: NOW_MS,
     floor: () => undefined,
     wasActivated: () => false,
+    imageVersion: 0,
   }
   const remove = () => rmSync(folder, { recursive: true, force: true })
   return { provider, vendor, fleet, recipient, folder, paths, trust, remove }
@@ -120,7 +122,8 @@ async function releaseOf(
   const context = { deviceId, manifestHash, releaseCounter, contentKey }
   const wrappedKey = await wrapContentKey(site.provider, site.recipient.publicKey, context)
   const packages = [{ ...identity, revoked }]
-  const image = await signImageTargets(site.vendor.signer, { version: 1, expiresAtMs: imageExpiresMs, packages })
+  const version = changes.imageVersion ?? 1
+  const image = await signImageTargets(site.vendor.signer, { version, expiresAtMs: imageExpiresMs, packages })
   const grantInput = { version: 1, expiresAtMs: grantExpiresMs, deviceId, package: granted, wrappedKey }
   return { package: bytes, image, grant: await signGrant(site.fleet.signer, grantInput), identity, contentKey }
 }
