@@ -55,6 +55,16 @@ describe('the broker of the demonstration', () => {
     expect([maySubscribe('fleet', '#'), mayPublish('fleet', own('state'))]).toEqual([false, false])
   })
 
+  it('lets nobody end another’s session by a borrowed client id', async () => {
+    const url = `mqtts://127.0.0.1:${broker.port}`
+    const options = { protocolVersion: 4, reconnectPeriod: 0, clientId: 'box-7' } as const
+    const box = await mqtt.connectAsync(url, { ...options, ...(await certificates.issue('box-7')) })
+    const thief = await mqtt.connectAsync(url, { ...options, ...(await certificates.issue('box-8')) })
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    expect([box.connected, thief.connected]).toEqual([true, true])
+    await Promise.all([box.endAsync(true), thief.endAsync(true)])
+  })
+
   it('publishes the last will of a device whose connection was cut, and of none that speaks for another', async () => {
     const connect = async (name: string, options: object = {}) =>
       mqtt.connectAsync(`mqtts://127.0.0.1:${broker.port}`, {

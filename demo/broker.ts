@@ -58,6 +58,11 @@ function accessByCertificate(): AedesOptions {
   const names = new WeakMap<object, string>()
   const nameOf = (client: Client | null) => (client === null ? undefined : names.get(client)) ?? ''
   return {
+    // The client id is the name in the certificate, whatever was asked for: nobody ends another's session by borrowing its id.
+    preConnect: (client, packet, done) => {
+      packet.clientId = certificateName(client) ?? packet.clientId
+      done(null, true)
+    },
     authenticate: (client, _name, _password, done) => {
       const name = certificateName(client)
       if (name !== undefined) names.set(client, name)

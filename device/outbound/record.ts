@@ -15,7 +15,7 @@ export const outboundYear = z.int().min(FIRST_YEAR).max(LAST_YEAR).brand<'outbou
 
 /** Drawn inside egress, never taken from a decision: counted apart from what a message says. */
 export const DRAWN = { drawn: true } as const
-const MAX_SEQUENCE = 2 ** 40
+export const MAX_SEQUENCE = 2 ** 40
 export const sequenceNumber = z.int().min(1).max(MAX_SEQUENCE).brand<'sequence'>().meta(DRAWN)
 /** Like a sequence, where none is there yet. */
 export const sequenceMark = z.int().min(0).max(MAX_SEQUENCE).brand<'sequence-mark'>().meta(DRAWN)

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { copyFileSync, rmSync, writeFileSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { startBroker } from '../../demo/broker.ts'
 import { systemRandomness } from '../../device/crypto/randomness.ts'
@@ -130,6 +130,25 @@ describe('with mosquitto', () => {
     expectEach(total)
   }, 60_000)
 
+  it('a queue file that was put back from an older copy: each row once, under a stream of its own from then on', async () => {
+    const broker = await mosquitto()
+    collector = listen(broker.url)
+    const run = async (total: number) => {
+      const children = [await keep(site.startEgress()), await keep(site.startRuntime(total, 5000))]
+      await arrived(total)
+      for (const child of children) expect(await child.kill('SIGTERM')).toBe(0)
+    }
+    await run(300)
+    copyFileSync(site.path('egress.db'), site.path('copy'))
+    await run(600)
+    for (const end of ['', '-wal', '-shm']) rmSync(site.path(`egress.db${end}`), { force: true })
+    copyFileSync(site.path('copy'), site.path('egress.db'))
+    await run(900)
+    expect(collector.records.map(markOf).sort((a, b) => a - b)).toEqual(Array.from({ length: 900 }, (_, mark) => mark))
+    expect([...collector.streams.values()].map((records) => records.size)).toEqual([600, 300])
+    expect(collector.faults).toEqual([])
+  })
+
   it('refuses a device that speaks for another, and one without a certificate of this fleet', async () => {
     const broker = await mosquitto()
     collector = listen(broker.url)
@@ -138,6 +157,7 @@ describe('with mosquitto', () => {
     writeFileSync(site.path('egress.pem'), other.cert)
     const egress = await keep(site.startEgress())
     await keep(site.startRuntime(10, 1000))
+    expect(egress.words).toContain('egress-certificate-of-another-name')
     await egress.says(/egress-(send-failed|disconnected)/, 10_000)
     expect(collector.records).toEqual([])
     expect(collector.states).toEqual([])
@@ -205,6 +225,7 @@ describe('with a malicious broker', () => {
     await broker.say(topicOf(SITE, 'box-2', 'decisions/ack'), ack(200))
     await new Promise((resolve) => setTimeout(resolve, 200))
     await egress.kill()
+    expect(egress.words.match(/egress-acknowledged-beyond/g)?.length).toBe(1)
     expect(queuePosition()).toMatchObject({ last: 200, acked: 0 })
     // The retained acknowledgement waits for the next start: it could be from any time, so it is not one.
     await broker.say(ackTopic, ack(200), true)

@@ -1,10 +1,10 @@
-import { statSync } from 'node:fs'
 import { type Catalogue, parseCatalogue } from '../../device/outbound/catalogue.ts'
 import { readFileBounded } from '../../device/platform/atomic-file.ts'
 import type { Clock } from '../../device/platform/clock.ts'
 import { errorCode } from '../../device/platform/errors.ts'
 import type { Log } from '../../device/platform/log.ts'
 import { EgressError } from './errors.ts'
+import { fileMark } from './file-mark.ts'
 
 const MAX_BYTES = 65_536
 const LOOK_AGAIN_MS = 1000
@@ -48,8 +48,7 @@ export class CatalogueFile {
   }
 
   #mark(): string {
-    const { mtimeMs, size, ino } = statSync(this.#path)
-    return `${mtimeMs} ${size} ${ino}`
+    return fileMark(this.#path)
   }
 
   #read(): Catalogue {

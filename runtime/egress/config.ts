@@ -23,7 +23,7 @@ export const egressConfigSchema = z.strictObject({
   }),
   limits: z
     .strictObject({
-      /** Records that are sent in a second at most, resent ones included. */
+      /** Records a second, resent ones included, over however many connections; after a pause one second's worth at once. */
       recordsPerSecond: z.int().min(1).max(100_000).default(200),
       /** Records that wait at most; more stay with the runtime. */
       maxRecords: z.int().min(64).max(100_000_000).default(5_000_000),

@@ -5,10 +5,9 @@ export class DrainRate {
   #tokens: number
   #atMs: number
 
-  /** @param burst held at least, so that one message of full length can leave */
-  constructor(perSecond: number, burst: number, nowMs: number) {
+  constructor(perSecond: number, nowMs: number) {
     this.#perSecond = perSecond
-    this.#capacity = Math.max(perSecond, burst)
+    this.#capacity = perSecond
     this.#tokens = this.#capacity
     this.#atMs = nowMs
   }

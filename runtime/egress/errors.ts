@@ -6,6 +6,8 @@ export const egressErrors = {
   egress_queue_unusable: 'The egress queue cannot be opened, or is none of this release.',
   egress_queue_failed: 'The egress queue could not be written.',
   egress_queue_full: 'The egress queue holds as many records as it may; the runtime keeps the rest.',
+  egress_queue_behind:
+    'The egress queue is an older copy: nothing new is taken until what it holds is acknowledged, and then a new stream begins.',
   egress_source_unknown: 'Rows came from more logs than the egress queue keeps apart.',
   egress_outbox_behind:
     'Egress holds more rows than the outbox ever had: the database is older than what has left. Nothing is handed over.',

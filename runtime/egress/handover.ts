@@ -9,10 +9,13 @@ export const MAX_HANDOVER_ROWS = 256
 /** Which log the rows come from: hash of its origin and key. A restored runtime starts a new log, and with it new row numbers. */
 const source = z.string().regex(/^[0-9a-f]{64}$/)
 const rowNumber = z.int().min(1).max(Number.MAX_SAFE_INTEGER)
+/** Highest row number that this runtime has removed because egress held it: what egress must know of, or its queue is an older copy. */
+const given = z.int().min(0).max(Number.MAX_SAFE_INTEGER)
 
-export const helloRequest = z.strictObject({ source })
+export const helloRequest = z.strictObject({ source, given })
 export const recordsRequest = z.strictObject({
   source,
+  given,
   rows: z
     .array(z.strictObject({ seq: rowNumber, row: outboundRow }))
     .min(1)

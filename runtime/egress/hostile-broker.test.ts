@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { PacketGuard } from './packet-guard.ts'
+import { PacketGuard } from '../../device/outbound/packet-guard.ts'
+import { rawBroker } from '../../updater/operator/testkit/raw-broker.ts'
 import { EgressSite, until } from './testkit/egress-site.ts'
-import { rawBroker } from './testkit/malicious-broker.ts'
 
 let site: EgressSite
 

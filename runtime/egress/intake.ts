@@ -1,5 +1,6 @@
 import type { Catalogue } from '../../device/outbound/catalogue.ts'
 import type { DeviceState } from '../../device/outbound/device-state.ts'
+import type { CheckpointMessage } from '../../device/outbound/messages.ts'
 import { type OutboundRecord, yearOf } from '../../device/outbound/record.ts'
 import { type ChannelMethod, channelMethod } from '../../device/platform/channel.ts'
 import type { Clock } from '../../device/platform/clock.ts'
@@ -14,16 +15,21 @@ export interface IntakeOptions {
   /** Something to send has come. */
   wake(): void
   setDeviceState(state: DeviceState): void
+  setCheckpoint(checkpoint: CheckpointMessage): void
 }
 
-/** What the runtime may ask of egress. An answer is given only after what it says is durable. */
+/**
+ * What the runtime may ask of egress. An answer to records is given only after they are durable. State and checkpoint are kept in
+ * memory: the runtime says them again, and what it does not say in this run may come from another time.
+ */
 export function createIntake(options: IntakeOptions): Record<string, ChannelMethod> {
-  const { queue, clock, catalogue, wake, setDeviceState } = options
+  const { queue, clock, catalogue, wake, setDeviceState, setCheckpoint } = options
   return {
-    [handoverMethods.hello]: channelMethod(helloRequest, ({ source }) => ({ taken: queue.taken(source) })),
-    [handoverMethods.records]: channelMethod(recordsRequest, ({ source, rows }) => {
+    [handoverMethods.hello]: channelMethod(helloRequest, ({ source, given }) => ({ taken: queue.meet(source, given) })),
+    [handoverMethods.records]: channelMethod(recordsRequest, ({ source, given, rows }) => {
       const known = catalogue()
       const nowMs = clock.nowMs()
+      queue.meet(source, given)
       const taken = queue.append(
         source,
         rows.map(({ seq, row }) => ({ seq, record: narrow(row, known, nowMs) })),
@@ -32,7 +38,7 @@ export function createIntake(options: IntakeOptions): Record<string, ChannelMeth
       return { taken }
     }),
     [handoverMethods.checkpoint]: channelMethod(checkpointRequest, ({ checkpoint }) => {
-      queue.saveCheckpoint(checkpoint)
+      setCheckpoint(checkpoint)
       wake()
       return {}
     }),

@@ -1,9 +1,9 @@
 import { isIP } from 'node:net'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
 import { MqttClient } from 'mqtt'
+import { PacketGuard } from '../../device/outbound/packet-guard.ts'
 import type { Clock } from '../../device/platform/clock.ts'
 import { EgressError } from './errors.ts'
-import { PacketGuard } from './packet-guard.ts'
 
 export type ProtocolVersion = 5 | 4
 
@@ -68,6 +68,8 @@ export function connectLink(options: LinkOptions): Promise<Link> {
 class MqttLink implements Link {
   readonly closed: Promise<EgressError>
   readonly #client: MqttClient
+  /** Who waits for an answer. A reaction to `closed` for each message would stay with that promise as long as the connection does. */
+  readonly #waiting = new Set<(error: EgressError) => void>()
   #close: (error: EgressError) => void = () => {}
   #stage: 'connecting' | 'secured' | 'accepted' | 'closed' = 'connecting'
 
@@ -112,13 +114,17 @@ class MqttLink implements Link {
 
   /** A broker that does not answer is as good as gone. */
   async #answered(work: Promise<unknown>): Promise<void> {
+    const { promise: cut, reject } = Promise.withResolvers<never>()
     const limit = setTimeout(() => this.#fail(), ANSWER_LIMIT_MS)
+    this.#waiting.add(reject)
+    if (this.#stage === 'closed') reject(new EgressError('egress_connection_lost'))
     try {
-      await Promise.race([work, this.closed.then((error) => Promise.reject(error))])
+      await Promise.race([work, cut])
     } catch (cause) {
       throw cause instanceof EgressError ? cause : new EgressError('egress_connection_lost', { cause })
     } finally {
       clearTimeout(limit)
+      this.#waiting.delete(reject)
       work.catch(() => {})
     }
   }
@@ -133,6 +139,8 @@ class MqttLink implements Link {
       cert: certificate,
       ca: authority,
       minVersion: 'TLSv1.2',
+      // Said, not left to the default: that can be switched off from outside (NODE_TLS_REJECT_UNAUTHORIZED).
+      rejectUnauthorized: true,
       ...(isIP(host) === 0 ? { servername: host } : {}),
     })
     socket.on('secureConnect', () => {
@@ -159,6 +167,7 @@ class MqttLink implements Link {
     this.#client.end(true)
     this.#client.stream?.destroy()
     this.#close(error)
+    for (const reject of this.#waiting) reject(error)
   }
 }
 

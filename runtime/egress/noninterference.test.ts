@@ -16,7 +16,7 @@ import { sampleDraft } from '../../models/package/testkit/sample-draft.ts'
 import type { Evidence } from '../audit/types.ts'
 import { type DecisionRoom, decide } from '../decisions/decide.ts'
 import { giveFeedback } from '../decisions/review.ts'
-import type { Slot } from '../decisions/types.ts'
+import { SlotRegistry } from '../decisions/slot-registry.ts'
 import { narrow } from './intake.ts'
 import { outboundRow } from './outbound.ts'
 import { openQueue } from './queue.ts'
@@ -54,7 +54,7 @@ async function wireBytes(visits: readonly Visit[], who: Identities): Promise<str
   let ids = 0
   const bodies = new Map<string, Evidence['body']>()
   const room: DecisionRoom & Parameters<typeof giveFeedback>[3] = {
-    slots: new Map<string, Slot>([['sample', { state: 'active', model: model(() => score) }]]),
+    models: new SlotRegistry([['sample', { state: 'active', model: model(() => score) }]]),
     ledger: {
       commit: async (evidence) => {
         written.push(evidence)

@@ -1,15 +1,14 @@
 import { resolve } from 'node:path'
 import type { Randomness } from '../../device/crypto/randomness.ts'
 import type { DeviceState } from '../../device/outbound/device-state.ts'
-import { readFileBounded } from '../../device/platform/atomic-file.ts'
+import type { CheckpointMessage } from '../../device/outbound/messages.ts'
 import { serveChannel } from '../../device/platform/channel.ts'
 import type { Clock } from '../../device/platform/clock.ts'
 import type { Log } from '../../device/platform/log.ts'
+import { BrokerFiles } from './broker-files.ts'
 import { CatalogueFile } from './catalogue-file.ts'
 import type { EgressConfig } from './config.ts'
-import { EgressError } from './errors.ts'
 import { createIntake } from './intake.ts'
-import type { Broker } from './mqtt-link.ts'
 import { Publisher } from './publisher.ts'
 import { openQueue } from './queue.ts'
 
@@ -24,8 +23,6 @@ export interface Egress {
   stop(): Promise<void>
 }
 
-const MAX_PEM_BYTES = 65_536
-
 /**
  * Starts egress: the queue, the socket on which the runtime hands over, the connection to the broker. It opens no other file.
  * @param base the folder that relative paths of the configuration start from
@@ -37,14 +34,17 @@ export async function startEgress(config: EgressConfig, base: string, parts: Egr
   const started = new AsyncDisposableStack()
   try {
     const catalogue = new CatalogueFile(path(config.catalogue), parts.clock, parts.log)
-    const broker = readBroker(config.broker, path)
+    const files = new BrokerFiles(config, path, parts)
     const queue = openQueue({ path: path(config.queue), maxRecords: limits.maxRecords, randomness: parts.randomness })
     started.defer(() => queue.close())
     let state: DeviceState | null = null
+    let checkpoint: CheckpointMessage | undefined
     const { reconnectMaxMs } = limits
     const publisher = new Publisher({
-      ...{ site, device, queue, broker, limits, reconnectMaxMs, ...parts },
+      ...{ site, device, queue, limits, reconnectMaxMs, ...parts },
+      broker: () => files.current(),
       deviceState: () => state,
+      checkpoint: () => checkpoint,
     })
     started.defer(() => publisher.stop())
     const handlers = createIntake({
@@ -55,6 +55,9 @@ export async function startEgress(config: EgressConfig, base: string, parts: Egr
       setDeviceState: (next) => {
         state = next
       },
+      setCheckpoint: (next) => {
+        checkpoint = next
+      },
     })
     const server = await serveChannel({ path: path(config.socket), handlers, log: parts.log })
     started.defer(() => server.close())
@@ -64,16 +67,4 @@ export async function startEgress(config: EgressConfig, base: string, parts: Egr
     await started.disposeAsync()
     throw error
   }
-}
-
-function readBroker(config: EgressConfig['broker'], path: (name: string) => string): Broker {
-  const text = (name: string) => {
-    try {
-      return readFileBounded(path(name), MAX_PEM_BYTES).toString('utf8')
-    } catch (cause) {
-      throw new EgressError('egress_file_unreadable', { cause, about: name })
-    }
-  }
-  const { host, port, key, certificate, authority } = config
-  return { host, port, key: text(key), certificate: text(certificate), authority: text(authority) }
 }

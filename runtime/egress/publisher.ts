@@ -2,6 +2,7 @@ import type { Randomness } from '../../device/crypto/randomness.ts'
 import { encodeOutbound } from '../../device/outbound/messages.ts'
 import { topicOf } from '../../device/outbound/topics.ts'
 import { errorCode } from '../../device/platform/errors.ts'
+import { DrainRate } from './drain-rate.ts'
 import {
   type Broker,
   connectLink,
@@ -13,8 +14,9 @@ import {
 import { reconnectDelayMs } from './reconnect.ts'
 import { Session, type SessionOptions } from './session.ts'
 
-export interface PublisherOptions extends SessionOptions {
-  readonly broker: Broker
+export interface PublisherOptions extends Omit<SessionOptions, 'rate' | 'isOutdated'> {
+  /** The same object as long as nothing about it has changed. */
+  broker(): Broker
   readonly randomness: Randomness
   readonly reconnectMaxMs: number
 }
@@ -26,12 +28,16 @@ const GOOD_AFTER_MS = 5000
 export class Publisher {
   readonly #options: PublisherOptions
   readonly #stop = new AbortController()
+  /** Of all connections together: a broker that drops us again and again must not get more for it. */
+  readonly #rate: DrainRate
   #session: Session | undefined
+  #tries = 0
   #version: ProtocolVersion = 5
   #work: Promise<void> | undefined
 
   constructor(options: PublisherOptions) {
     this.#options = options
+    this.#rate = new DrainRate(options.limits.recordsPerSecond, options.clock.monotonicMs())
   }
 
   start(): void {
@@ -94,7 +100,11 @@ export class Publisher {
   }
 
   async #connectOnce(): Promise<Link> {
-    const { site, device, queue, broker, clock } = this.#options
+    const { site, device, queue, clock } = this.#options
+    const broker = this.#options.broker()
+    // A last will may be published after the next birth. With a number for each connection it is known to be the older one.
+    if (this.#tries > 0) queue.drawBoot()
+    this.#tries += 1
     const { stream, boot } = queue.position()
     const will: LinkOptions['will'] = {
       topic: topicOf(site, device, 'state'),
@@ -108,7 +118,8 @@ export class Publisher {
       clock,
       onMessage: (message) => this.#session?.receive(message),
     })
-    this.#session = new Session(link, this.#options)
+    const isOutdated = () => this.#options.broker() !== broker
+    this.#session = new Session(link, { ...this.#options, rate: this.#rate, isOutdated })
     return link
   }
 

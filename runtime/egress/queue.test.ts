@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
@@ -83,14 +83,61 @@ describe('the egress queue', () => {
     expect(queue.position().stream).not.toBe(first.stream)
   })
 
-  it('refuses more than it may hold, and takes it once there is room', () => {
+  it('takes as much as it may hold, and the rest once there is room', () => {
     queue.close()
     start(5)
-    expect(code(() => queue.append(SOURCE, rows(1, 6)))).toBe('egress_queue_full')
-    queue.append(SOURCE, rows(1, 5))
+    expect(queue.append(SOURCE, rows(1, 300))).toBe(5)
     expect(code(() => queue.append(SOURCE, rows(1, 6)))).toBe('egress_queue_full')
     queue.acknowledge(2)
     expect(queue.append(SOURCE, rows(1, 6))).toBe(6)
+  })
+
+  it('draws a boot number for each connection', () => {
+    queue.append(SOURCE, rows(1, 1))
+    queue.drawBoot()
+    expect(queue.position()).toMatchObject({ boot: 2, last: 1 })
+  })
+
+  it('that is an older copy gives no number a second meaning: what it holds keeps its own, then a new stream begins', () => {
+    queue.append(SOURCE, rows(1, 80))
+    queue.acknowledge(50)
+    queue.close()
+    copyFileSync(join(folder, 'egress.db'), join(folder, 'copy'))
+    start()
+    const { stream } = queue.position()
+    queue.append(SOURCE, rows(81, 20))
+    queue.acknowledge(100)
+    queue.close()
+    rmSync(join(folder, 'egress.db'))
+    copyFileSync(join(folder, 'copy'), join(folder, 'egress.db'))
+    start()
+    expect(queue.meet(SOURCE, 80)).toBe(80)
+    expect(queue.mayAcknowledge(100)).toBe(false)
+    expect(queue.meet(SOURCE, 100)).toBe(80)
+    expect(code(() => queue.append(SOURCE, rows(101, 3)))).toBe('egress_queue_behind')
+    expect(queue.position()).toMatchObject({ stream, last: 80, acked: 50 })
+    expect(queue.acknowledge(100)).toBe(true)
+    expect(queue.position()).toMatchObject({ stream, last: 80, acked: 80 })
+    expect(queue.append(SOURCE, rows(101, 3))).toBe(103)
+    expect(queue.position()).toMatchObject({ last: 3, acked: 0 })
+    expect(queue.position().stream).not.toBe(stream)
+    expect(queue.after(0, 10).map(({ sequence }) => sequence)).toEqual([1, 2, 3])
+    expect([queue.meet(SOURCE, 103), queue.mayAcknowledge(4)]).toEqual([103, false])
+  })
+
+  it('begins a new stream where the numbers of one come to their end', () => {
+    queue.append(SOURCE, rows(1, 1))
+    queue.close()
+    const file = new Sqlite(join(folder, 'egress.db'))
+    file.exec('UPDATE position SET last = 1099511627776; UPDATE records SET sequence = 1099511627776')
+    file.close()
+    start()
+    const { stream } = queue.position()
+    expect(code(() => queue.append(SOURCE, rows(2, 1)))).toBe('egress_queue_behind')
+    queue.acknowledge(2 ** 40)
+    expect(queue.append(SOURCE, rows(2, 1))).toBe(2)
+    expect(queue.position()).toMatchObject({ last: 1, acked: 0 })
+    expect(queue.position().stream).not.toBe(stream)
   })
 
   it('belongs to one process, is readable by its user alone, and is none of another format', () => {

@@ -2,10 +2,10 @@ import { closeSync, existsSync, fchmodSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import type { Randomness } from '../../device/crypto/randomness.ts'
-import { type CheckpointMessage, checkpointMessage } from '../../device/outbound/messages.ts'
 import {
   type BootNumber,
   bootNumber,
+  MAX_SEQUENCE,
   type OutboundRecord,
   outboundRecord,
   type SequenceMark,
@@ -22,7 +22,7 @@ import { EgressError } from './errors.ts'
 export interface QueuePosition {
   /** Drawn when the file is made: a file that was lost starts a stream of its own, and no sequence means two records. */
   readonly stream: StreamId
-  /** One more at each start. */
+  /** One more at each start, and at each connection of it but the first. */
   readonly boot: BootNumber
   readonly last: SequenceMark
   readonly acked: SequenceMark
@@ -39,19 +39,27 @@ export interface QueuedRecord {
  */
 export interface EgressQueue {
   position(): QueuePosition
-  /** Highest row number taken from this source; 0 for a new one. */
-  taken(source: string): number
   /**
-   * Takes rows that were not taken before, in their order, and gives each its sequence; durable (fsync) on return.
-   * @returns highest row number taken from this source @throws EgressError egress_queue_full | egress_queue_failed | egress_source_unknown
+   * Notices a queue that is an older copy of itself: the runtime has removed rows, up to `given`, that this file knows nothing of. Its
+   * next numbers then stand for other records already, so that a new stream has to begin.
+   * @returns highest row number taken from this source; 0 for a new one
+   */
+  meet(source: string, given: number): number
+  /**
+   * Takes rows that were not taken before, in their order, as many as there is room for, and gives each its sequence; durable (fsync)
+   * on return.
+   * @returns highest row number taken from this source
+   * @throws EgressError egress_queue_full | egress_queue_behind | egress_queue_failed | egress_source_unknown
    */
   append(source: string, rows: readonly { readonly seq: number; readonly record: OutboundRecord }[]): number
   /** Records after a sequence, in order. */
   after(sequence: number, limit: number): QueuedRecord[]
-  /** Drops what the fleet manager holds. A mark beyond what was given, or back, changes nothing. @returns whether it moved */
+  /** Of an older copy the fleet manager may well hold more than was given here. */
+  mayAcknowledge(through: number): boolean
+  /** Drops what the fleet manager holds. A mark that may not be, or is not news, changes nothing. @returns whether it moved */
   acknowledge(through: number): boolean
-  checkpoint(): CheckpointMessage | undefined
-  saveCheckpoint(checkpoint: CheckpointMessage): void
+  /** Draws the next boot number. */
+  drawBoot(): void
   close(): void
 }
 
@@ -69,7 +77,6 @@ const tables = [
     last INTEGER NOT NULL, acked INTEGER NOT NULL CHECK (acked <= last)) STRICT`,
   'CREATE TABLE sources (source TEXT PRIMARY KEY, taken INTEGER NOT NULL) STRICT, WITHOUT ROWID',
   'CREATE TABLE records (sequence INTEGER PRIMARY KEY, record TEXT NOT NULL) STRICT',
-  'CREATE TABLE checkpoint (id INTEGER PRIMARY KEY CHECK (id = 1), message TEXT NOT NULL) STRICT',
   `PRAGMA user_version = ${FORMAT}`,
 ]
 
@@ -87,7 +94,7 @@ export function openQueue(options: QueueOptions): EgressQueue {
     connection.pragma('synchronous=FULL')
     connection.pragma('temp_store=MEMORY')
     prepareTables(connection, options.randomness)
-    return new SqliteQueue(connection, options.maxRecords)
+    return new SqliteQueue(connection, options)
   } catch (error) {
     connection?.close()
     throw isWardstoneError(error) ? error : new EgressError(openFault(error), { cause: error })
@@ -114,12 +121,15 @@ function prepareTables(connection: Sqlite.Database, randomness: Randomness): voi
   const isNew = connection.prepare('SELECT 1 FROM sqlite_schema LIMIT 1').get() === undefined
   if (isNew) for (const statement of tables) connection.exec(statement)
   else if (format !== FORMAT) throw new EgressError('egress_queue_unusable')
-  const stream = Buffer.from(randomness.bytes(4)).readUInt32BE()
   connection
     .prepare('INSERT INTO position (id, stream, boot, last, acked) VALUES (1, ?, 0, 0, 0) ON CONFLICT (id) DO NOTHING')
-    .run(stream)
+    .run(drawStream(randomness))
   connection.prepare('UPDATE position SET boot = boot + 1').run()
   connection.prepare('COMMIT').run()
+}
+
+function drawStream(randomness: Randomness): number {
+  return Buffer.from(randomness.bytes(4)).readUInt32BE()
 }
 
 interface PositionRow {
@@ -132,11 +142,14 @@ interface PositionRow {
 class SqliteQueue implements EgressQueue {
   readonly #connection: Sqlite.Database
   readonly #maxRecords: number
+  readonly #randomness: Randomness
   #position: PositionRow
+  #isBehind = false
 
-  constructor(connection: Sqlite.Database, maxRecords: number) {
+  constructor(connection: Sqlite.Database, { maxRecords, randomness }: QueueOptions) {
     this.#connection = connection
     this.#maxRecords = maxRecords
+    this.#randomness = randomness
     this.#position = this.#readPosition()
   }
 
@@ -150,7 +163,13 @@ class SqliteQueue implements EgressQueue {
     }
   }
 
-  taken(source: string): number {
+  meet(source: string, given: number): number {
+    const taken = this.#taken(source)
+    if (taken < given && this.#position.last > 0) this.#isBehind = true
+    return taken
+  }
+
+  #taken(source: string): number {
     const row = this.#connection
       .prepare<[string], { taken: number }>('SELECT taken FROM sources WHERE source = ?')
       .get(source)
@@ -158,15 +177,23 @@ class SqliteQueue implements EgressQueue {
   }
 
   append(source: string, rows: readonly { readonly seq: number; readonly record: OutboundRecord }[]): number {
-    const before = this.taken(source)
-    const fresh = rows.filter(({ seq }) => seq > before)
+    const before = this.#taken(source)
+    const news = rows.filter(({ seq }) => seq > before)
+    if (news.length === 0) return before
+    const isEnding = this.#isBehind || this.#position.last + news.length > MAX_SEQUENCE
+    // Numbers of this file that are not acknowledged must keep their meaning; only behind them another stream can begin.
+    if (isEnding && this.#position.acked < this.#position.last) throw new EgressError('egress_queue_behind')
+    const { last, acked } = isEnding ? { last: 0, acked: 0 } : this.#position
+    const fresh = news.slice(0, Math.max(0, this.#maxRecords - (last - acked)))
     const taken = fresh.at(-1)?.seq
-    if (taken === undefined) return before
-    const { last, acked } = this.#position
-    if (last - acked + fresh.length > this.#maxRecords) throw new EgressError('egress_queue_full')
+    if (taken === undefined) throw new EgressError('egress_queue_full')
     if (before === 0) this.#requireRoomForSource()
     const insert = this.#connection.prepare('INSERT INTO records (sequence, record) VALUES (?, ?)')
     this.#transact(() => {
+      if (isEnding)
+        this.#connection
+          .prepare('UPDATE position SET acked = 0, last = 0, stream = ?')
+          .run(drawStream(this.#randomness))
       for (const [place, { record }] of fresh.entries())
         insert.run(last + 1 + place, canonicalJson(outboundRecord.parse(record)))
       this.#connection.prepare('UPDATE position SET last = ?').run(last + fresh.length)
@@ -176,6 +203,7 @@ class SqliteQueue implements EgressQueue {
         )
         .run(source, taken)
     })
+    this.#isBehind = false
     return taken
   }
 
@@ -188,26 +216,23 @@ class SqliteQueue implements EgressQueue {
       .map((row) => ({ sequence: row.sequence, record: outboundRecord.parse(JSON.parse(row.record)) }))
   }
 
+  mayAcknowledge(through: number): boolean {
+    return through <= this.#position.last || this.#isBehind
+  }
+
   acknowledge(through: number): boolean {
     const { last, acked } = this.#position
-    if (!(through > acked && through <= last)) return false
+    const held = Math.min(through, last)
+    if (!this.mayAcknowledge(through) || !(held > acked)) return false
     this.#transact(() => {
-      this.#connection.prepare('DELETE FROM records WHERE sequence <= ?').run(through)
-      this.#connection.prepare('UPDATE position SET acked = ?').run(through)
+      this.#connection.prepare('DELETE FROM records WHERE sequence <= ?').run(held)
+      this.#connection.prepare('UPDATE position SET acked = ?').run(held)
     })
     return true
   }
 
-  checkpoint(): CheckpointMessage | undefined {
-    const row = this.#connection.prepare<[], { message: string }>('SELECT message FROM checkpoint').get()
-    return row === undefined ? undefined : checkpointMessage.parse(JSON.parse(row.message))
-  }
-
-  saveCheckpoint(checkpoint: CheckpointMessage): void {
-    const save = this.#connection.prepare(
-      'INSERT INTO checkpoint (id, message) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET message = excluded.message',
-    )
-    this.#transact(() => void save.run(canonicalJson(checkpoint)))
+  drawBoot(): void {
+    this.#transact(() => void this.#connection.prepare('UPDATE position SET boot = boot + 1').run())
   }
 
   close(): void {

@@ -8,7 +8,7 @@ import { createLog, silentLog } from '../../device/platform/log.ts'
 import { type Database, openDatabase } from '../storage/database.ts'
 import { createOutbox } from '../storage/outbox.ts'
 import { EgressError } from './errors.ts'
-import { deviceStateRequest, helloRequest, recordsRequest } from './handover.ts'
+import { checkpointRequest, deviceStateRequest, helloRequest, recordsRequest } from './handover.ts'
 import { type Relay, startRelay } from './relay.ts'
 import { until } from './testkit/egress-site.ts'
 import { markedRow } from './testkit/marked-rows.ts'
@@ -23,6 +23,8 @@ let words = ''
 /** What stands in for egress: what it has taken, and what it does next. */
 let taken: number
 let handed: number[]
+let given: number[]
+let checkpoints: number[]
 let refuse: 'nothing' | 'full' | 'answer-lost'
 
 beforeEach(() => {
@@ -30,6 +32,8 @@ beforeEach(() => {
   database = openDatabase({ path: join(folder, 'runtime.db'), key: Buffer.alloc(32, 3) })
   taken = 0
   handed = []
+  given = []
+  checkpoints = []
   refuse = 'nothing'
   words = ''
 })
@@ -52,13 +56,21 @@ async function serveEgress(): Promise<void> {
     path: socket(),
     log: silentLog,
     handlers: {
-      hello: channelMethod(helloRequest, () => ({ taken })),
-      records: channelMethod(recordsRequest, ({ rows }) => {
+      hello: channelMethod(helloRequest, (request) => {
+        given.push(request.given)
+        return { taken }
+      }),
+      records: channelMethod(recordsRequest, ({ rows, ...request }) => {
+        given.push(request.given)
         if (refuse === 'full') throw new EgressError('egress_queue_full')
         handed.push(...rows.map(({ seq }) => seq).filter((seq) => seq > taken))
         taken = Math.max(taken, rows.at(-1)?.seq ?? 0)
         if (refuse === 'answer-lost') throw new TypeError('lost')
         return { taken }
+      }),
+      checkpoint: channelMethod(checkpointRequest, ({ checkpoint }) => {
+        checkpoints.push(checkpoint.size)
+        return {}
       }),
       'device-state': channelMethod(deviceStateRequest, () => ({})),
     },
@@ -121,12 +133,40 @@ describe('the relay', () => {
     expect(words).not.toContain(CANARY)
   })
 
+  it('a state or a checkpoint that cannot be handed over holds no row back', async () => {
+    database.transact(() => {
+      for (let mark = 0; mark < 2000; mark++) insert(JSON.stringify(markedRow(mark)))
+    })
+    await serveEgress()
+    start()
+    await until('all rows', () => handed.length === 2000, 1500)
+    await until('what is wrong', () => words.includes('"code":"egress_queue_failed"'))
+    await new Promise((resolve) => setTimeout(resolve, 800))
+    expect(words.match(/relay-(waiting|running)/g)?.length).toBe(1)
+  })
+
+  it('says what it has given away, so that a queue that was put back shows', async () => {
+    for (let mark = 0; mark < 5; mark++) insert(JSON.stringify(markedRow(mark)))
+    createOutbox(database).remove([1, 2, 3])
+    await serveEgress()
+    start()
+    await until('the rows', () => handed.length === 2)
+    expect(given).toEqual([3, 3])
+    insert(JSON.stringify(markedRow(6)))
+    await until('one more', () => handed.length === 3)
+    expect(given).toEqual([3, 3, 5])
+  })
+
   it('hands over nothing from a database that is older than what has left', async () => {
     await serveEgress()
     taken = 100
+    const base64 = (bytes: number) => Buffer.alloc(bytes).toString('base64')
+    const note = `log.test/box\n7\n${base64(32)}\n\n— log.test/box ${base64(68)}\n`
+    database.prepare('INSERT INTO checkpoints (size, note) VALUES (?, ?)').run(7, note)
     insert(JSON.stringify(markedRow(1)))
     start()
     await until('the alarm', () => words.includes('egress_outbox_behind'))
+    await until('the checkpoint all the same', () => checkpoints.length > 0)
     await new Promise((resolve) => setTimeout(resolve, 400))
     expect([handed, waiting()]).toEqual([[], 1])
   })

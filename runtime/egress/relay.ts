@@ -31,7 +31,9 @@ const CALL_LIMIT_MS = 10_000
 const IDLE_MS = 250
 const MAX_WAIT_MS = 5000
 const CHECKPOINT_INTERVAL_MS = 5000
+/** Both are in egress's memory alone: they are said again, so that one that was restarted knows them. */
 const STATE_INTERVAL_MS = 15_000
+const CHECKPOINT_REPEAT_MS = 15_000
 
 /**
  * Hands the rows of the outbox to egress, in order, and removes them only after egress has said that it holds them. A decision
@@ -54,11 +56,15 @@ class OutboxRelay implements Relay {
   #isStopping = false
   #wake: () => void = () => {}
   #fault = ''
+  readonly #faults = new Map<'rows' | 'checkpoint' | 'state', string>()
   #hasGreeted = false
   /** Rows up to here are done with, damaged ones included. */
   #cursor = 0
+  /** Rows up to here, damaged ones aside, were removed because egress held them. */
+  #given = 0
   #checkpointMs = Number.NEGATIVE_INFINITY
   #checkpointSaid = ''
+  #checkpointSaidMs = Number.NEGATIVE_INFINITY
   #stateMs = Number.NEGATIVE_INFINITY
 
   constructor(options: RelayOptions) {
@@ -81,16 +87,23 @@ class OutboxRelay implements Relay {
   }
 
   async #turn(): Promise<'more' | 'idle' | 'failed'> {
+    const outcome = await this.#turnRows()
+    // What is wrong with one must not hold back the others: the checkpoint of a database that was put back is what shows it.
+    await this.#beside('checkpoint', () => this.#handCheckpoint())
+    await this.#beside('state', () => this.#handState())
+    if (!this.#isStopping) this.#note([...this.#faults.values()][0] ?? '')
+    return outcome
+  }
+
+  async #turnRows(): Promise<'more' | 'idle' | 'failed'> {
     try {
       if (!this.#hasGreeted) await this.#greet()
       const hasMore = await this.#handRows()
-      await this.#handCheckpoint()
-      await this.#handState()
-      this.#note('')
+      this.#faults.delete('rows')
       return hasMore ? 'more' : 'idle'
     } catch (error) {
       this.#hasGreeted = false
-      if (!this.#isStopping) this.#note(faultName(error))
+      this.#faults.set('rows', faultName(error))
       return 'failed'
     }
   }
@@ -100,10 +113,19 @@ class OutboxRelay implements Relay {
    * what has left, its row numbers would be taken for old ones, and nothing is handed over until somebody has looked.
    */
   async #greet(): Promise<void> {
-    const taken = await this.#ask(handoverMethods.hello, { source: this.#options.source })
-    if (taken > this.#options.outbox.highest()) throw new EgressError('egress_outbox_behind')
+    const { source, outbox } = this.#options
+    const highest = outbox.highest()
+    const [first] = outbox.rows(0, 1)
+    this.#given = Math.max(this.#given, first === undefined ? highest : first.seq - 1)
+    const taken = await this.#ask(handoverMethods.hello, { source, given: this.#given })
+    if (taken > highest) throw new EgressError('egress_outbox_behind')
     this.#remove(taken)
+    this.#given = Math.max(this.#given, taken)
     this.#hasGreeted = true
+    // Egress may be another one than before: what it holds in memory alone is said to it now.
+    this.#stateMs = Number.NEGATIVE_INFINITY
+    this.#checkpointMs = Number.NEGATIVE_INFINITY
+    this.#checkpointSaid = ''
   }
 
   async #handRows(): Promise<boolean> {
@@ -112,9 +134,18 @@ class OutboxRelay implements Relay {
     const last = found.at(-1)?.seq
     if (last === undefined) return false
     if (rows.length > 0) {
-      const taken = await this.#ask(handoverMethods.records, { source: this.#options.source, rows })
-      if (taken < (rows.at(-1)?.seq ?? 0)) throw new EgressError('egress_queue_failed')
-      this.#options.outbox.remove(rows.map(({ seq }) => seq))
+      const { source, outbox } = this.#options
+      const taken = await this.#ask(handoverMethods.records, { source, given: this.#given, rows })
+      const held = rows.map(({ seq }) => seq).filter((seq) => seq <= taken)
+      outbox.remove(held)
+      this.#given = Math.max(this.#given, held.at(-1) ?? 0)
+      // A queue that is nearly full takes a part; the next turn hears that it is full.
+      const part = held.at(-1)
+      if (part === undefined) throw new EgressError('egress_queue_failed')
+      if (held.length < rows.length) {
+        this.#cursor = part
+        return true
+      }
     }
     this.#cursor = last
     return found.length === MAX_HANDOVER_ROWS
@@ -139,22 +170,26 @@ class OutboxRelay implements Relay {
     }
   }
 
-  async #handCheckpoint(): Promise<void> {
+  async #handCheckpoint(): Promise<boolean> {
     const { outbox, clock } = this.#options
-    if (clock.monotonicMs() - this.#checkpointMs < CHECKPOINT_INTERVAL_MS) return
+    if (clock.monotonicMs() - this.#checkpointMs < CHECKPOINT_INTERVAL_MS) return false
     this.#checkpointMs = clock.monotonicMs()
     const note = outbox.latestCheckpoint()
-    if (note === undefined || note === this.#checkpointSaid) return
+    const isNews = note !== this.#checkpointSaid || clock.monotonicMs() - this.#checkpointSaidMs >= CHECKPOINT_REPEAT_MS
+    if (note === undefined || !isNews) return true
     const checkpoint: CheckpointMessage = parseCheckpointNote(note)
     await this.#channel.call(handoverMethods.checkpoint, { checkpoint }, CALL_LIMIT_MS)
     this.#checkpointSaid = note
+    this.#checkpointSaidMs = clock.monotonicMs()
+    return true
   }
 
-  async #handState(): Promise<void> {
+  async #handState(): Promise<boolean> {
     const { clock, deviceState } = this.#options
-    if (clock.monotonicMs() - this.#stateMs < STATE_INTERVAL_MS) return
-    await this.#channel.call(handoverMethods.deviceState, { device: deviceState() }, CALL_LIMIT_MS)
+    if (clock.monotonicMs() - this.#stateMs < STATE_INTERVAL_MS) return false
     this.#stateMs = clock.monotonicMs()
+    await this.#channel.call(handoverMethods.deviceState, { device: deviceState() }, CALL_LIMIT_MS)
+    return true
   }
 
   async #ask(method: string, request: JsonObject): Promise<number> {
@@ -163,15 +198,22 @@ class OutboxRelay implements Relay {
     return answer.data.taken
   }
 
+  /** A fault stays until the same work has succeeded. @param work resolves with whether it was time for it */
+  async #beside(name: 'checkpoint' | 'state', work: () => Promise<boolean>): Promise<void> {
+    try {
+      if (await work()) this.#faults.delete(name)
+    } catch (error) {
+      this.#faults.set(name, faultName(error))
+      if (isCut(error)) this.#hasGreeted = false
+    }
+  }
+
   /** The log has a line when the state of things changes, not one per try. */
   #note(fault: string): void {
     if (fault === this.#fault) return
     this.#fault = fault
     if (fault === '') this.#options.log.info('relay-running')
     else this.#options.log.warn('relay-waiting', { code: fault })
-    // After a restart of egress its state of the box and its checkpoint may be gone.
-    this.#stateMs = Number.NEGATIVE_INFINITY
-    this.#checkpointSaid = ''
   }
 
   #sleep(ms: number): Promise<void> {
@@ -184,6 +226,11 @@ class OutboxRelay implements Relay {
       }
     })
   }
+}
+
+/** Nobody is there, or nobody answers; a refusal is an answer. */
+function isCut(error: unknown): boolean {
+  return isWardstoneError(error) && error.code.startsWith('channel_') && error.code !== 'channel_refused'
 }
 
 function faultName(error: unknown): string {

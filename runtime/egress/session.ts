@@ -1,6 +1,7 @@
 import type { DeviceState } from '../../device/outbound/device-state.ts'
 import {
   type AckMessage,
+  type CheckpointMessage,
   decisionsMessage,
   encodeOutbound,
   MAX_RECORDS,
@@ -12,7 +13,7 @@ import { ACK_LEAF, topicOf } from '../../device/outbound/topics.ts'
 import type { Clock } from '../../device/platform/clock.ts'
 import { errorCode } from '../../device/platform/errors.ts'
 import type { Log } from '../../device/platform/log.ts'
-import { DrainRate } from './drain-rate.ts'
+import type { DrainRate } from './drain-rate.ts'
 import type { Incoming, Link } from './mqtt-link.ts'
 import type { EgressQueue } from './queue.ts'
 
@@ -23,8 +24,13 @@ export interface SessionOptions {
   readonly clock: Clock
   readonly log: Log
   readonly limits: { readonly recordsPerSecond: number; readonly ackTimeoutMs: number }
+  readonly rate: DrainRate
+  /** The connection was made with a certificate that has been replaced since. */
+  isOutdated(): boolean
   /** What was last said of the box; null as long as nobody has said anything. */
   deviceState(): DeviceState | null
+  /** The log's newest checkpoint, as the runtime has said it in this run. */
+  checkpoint(): CheckpointMessage | undefined
 }
 
 /** Messages that the broker has not acknowledged yet. */
@@ -48,7 +54,8 @@ const GOODBYE_LIMIT_MS = 3000
 export class Session {
   readonly #options: SessionOptions
   readonly #link: Link
-  readonly #rate: DrainRate
+  /** Birth, last will and acknowledgements are about this one. */
+  readonly #stream: number
   /** Highest sequence sent on this connection. */
   #sent: number
   #inFlight = 0
@@ -58,6 +65,7 @@ export class Session {
   #progressMs: number
   #doublings = 0
   #dropped = 0
+  #isBeyondNoted = false
   #stateMs = Number.NEGATIVE_INFINITY
   #stateSaid = ''
   #checkpointMs = Number.NEGATIVE_INFINITY
@@ -66,9 +74,10 @@ export class Session {
   constructor(link: Link, options: SessionOptions) {
     this.#link = link
     this.#options = options
-    this.#sent = options.queue.position().acked
+    const { stream, acked } = options.queue.position()
+    this.#stream = stream
+    this.#sent = acked
     this.#progressMs = options.clock.monotonicMs()
-    this.#rate = new DrainRate(options.limits.recordsPerSecond, MAX_RECORDS, this.#progressMs)
     void link.closed.then(() => {
       this.#isOver = true
       this.#wake()
@@ -87,12 +96,14 @@ export class Session {
     else this.#ackedThrough = Math.max(this.#ackedThrough, ack.through)
   }
 
-  /** Works until the connection ends or `stop` is aborted; then says goodbye. */
+  /** Works until the connection ends, has to be made anew, or `stop` is aborted; then says goodbye. */
   async run(stop: AbortSignal): Promise<void> {
-    stop.addEventListener('abort', () => this.#wake())
+    const wake = () => this.#wake()
+    stop.addEventListener('abort', wake)
     try {
       await this.#link.subscribe(topicOf(this.#options.site, this.#options.device, ACK_LEAF))
       while (!this.#isOver && !stop.aborted) {
+        if (this.#isAnew()) return await this.#link.end()
         this.#settleAck()
         this.#sendState()
         this.#sendCheckpoint()
@@ -101,9 +112,15 @@ export class Session {
       }
       if (!this.#isOver) await this.#sayGoodbye()
     } finally {
+      stop.removeEventListener('abort', wake)
       this.#link.destroy()
       if (this.#dropped > 0) this.#options.log.warn('egress-messages-dropped', { count: this.#dropped })
     }
+  }
+
+  /** Another stream needs another birth and last will, and a new certificate a new connection. */
+  #isAnew(): boolean {
+    return this.#options.queue.position().stream !== this.#stream || this.#options.isOutdated()
   }
 
   #isBusy(): boolean {
@@ -115,11 +132,19 @@ export class Session {
     if (retained || payload.length > MAX_ACK_BYTES || topic !== topicOf(site, device, ACK_LEAF)) return undefined
     try {
       const ack = parseAck(payload)
-      const { stream, last } = queue.position()
-      return ack.stream === stream && ack.through <= last ? ack : undefined
+      if (ack.stream !== this.#stream) return undefined
+      if (queue.mayAcknowledge(ack.through)) return ack
+      this.#noteBeyond()
+      return undefined
     } catch {
       return undefined
     }
+  }
+
+  /** Either nobody of the fleet said this, or this box was set back and gives its numbers a second time. */
+  #noteBeyond(): void {
+    if (!this.#isBeyondNoted) this.#options.log.error('egress-acknowledged-beyond')
+    this.#isBeyondNoted = true
   }
 
   #settleAck(): void {
@@ -149,7 +174,7 @@ export class Session {
       const room = Math.min(
         MAX_RECORDS,
         acked + MAX_UNACKNOWLEDGED - this.#sent,
-        this.#rate.available(clock.monotonicMs()),
+        this.#options.rate.available(clock.monotonicMs()),
       )
       const waiting = room < 1 ? [] : queue.after(this.#sent, room)
       const last = waiting.at(-1)
@@ -160,7 +185,7 @@ export class Session {
         this.#fail('egress_queue_unusable')
         return
       }
-      this.#rate.take(records.length)
+      this.#options.rate.take(records.length)
       this.#sent = last.sequence
       this.#send({ leaf: 'decisions', message }, false)
     }
@@ -183,10 +208,10 @@ export class Session {
   }
 
   #sendCheckpoint(): void {
-    const { queue, clock } = this.#options
+    const { checkpoint, clock } = this.#options
     const nowMs = clock.monotonicMs()
     if (nowMs - this.#checkpointMs < CHECKPOINT_INTERVAL_MS) return
-    const message = queue.checkpoint()
+    const message = checkpoint()
     const said = JSON.stringify(message)
     if (message === undefined || said === this.#checkpointSaid) return
     this.#checkpointMs = nowMs
