@@ -12,7 +12,7 @@ import { openLedger } from '../runtime/audit/ledger.ts'
 import type { Evidence } from '../runtime/audit/types.ts'
 import { type OutboundRow, signedModel } from '../runtime/egress/outbound.ts'
 import { keyConnection } from '../runtime/storage/cipher.ts'
-import { openDatabase } from '../runtime/storage/database.ts'
+import { type Database, openDatabase } from '../runtime/storage/database.ts'
 import { percentile } from './statistics.ts'
 
 export interface CommitResult {
@@ -23,6 +23,8 @@ export interface CommitResult {
   readonly ofRaw: number
   readonly singleCommitP50Ms: number
   readonly rawSingleP50Ms: number
+  /** Pages of 4 KiB that one commit alone puts into the write-ahead log, and so onto the disk: median. */
+  readonly pagesOfSingle: number
 }
 
 const GROUP = 32
@@ -33,7 +35,8 @@ const BODY_BYTES = 3000
 export async function measureCommits(): Promise<CommitResult> {
   const folder = mkdtempSync(join(tmpdir(), 'wardstone-bench-'))
   try {
-    const ledger = await benchLedger(join(folder, 'ledger.db'))
+    const database = openDatabase({ path: join(folder, 'ledger.db'), key: systemRandomness.bytes(32) })
+    const ledger = await benchLedger(database)
     const raw = rawInserts(join(folder, 'raw.db'))
     const ours: number[] = []
     const theirs: number[] = []
@@ -43,8 +46,13 @@ export async function measureCommits(): Promise<CommitResult> {
     }
     const single: number[] = []
     const rawSingle: number[] = []
+    const pages: number[] = []
     for (let round = 0; round < 200; round++) {
+      const before = database.walFrames()
       single.push(await tookMs(() => ledger.commit(evidence())))
+      // The write-ahead log begins anew once all of it has been moved.
+      const after = database.walFrames()
+      pages.push(after < before ? after : after - before)
       rawSingle.push(await tookMs(async () => raw.insert(1)))
     }
     await ledger.close()
@@ -57,6 +65,7 @@ export async function measureCommits(): Promise<CommitResult> {
       ofRaw: perSecond(ours) / perSecond(theirs),
       singleCommitP50Ms: percentile(single, 0.5),
       rawSingleP50Ms: percentile(rawSingle, 0.5),
+      pagesOfSingle: percentile(pages, 0.5),
     }
   } finally {
     rmSync(folder, { recursive: true, force: true })
@@ -69,11 +78,11 @@ async function tookMs(work: () => Promise<unknown>): Promise<number> {
   return performance.now() - startedMs
 }
 
-async function benchLedger(path: string) {
+async function benchLedger(database: Database) {
   const provider = createCryptoProvider()
   const { privatePem, publicPem } = await generateSigningKey(provider)
   return openLedger({
-    database: openDatabase({ path, key: systemRandomness.bytes(32) }),
+    database,
     subjectKey: systemRandomness.bytes(32),
     signer: await loadSigner(provider, privatePem),
     verifier: await loadVerifier(provider, publicPem),

@@ -85,6 +85,7 @@ async function writePackage(
     nowMs: Date.now(),
     floor: () => undefined,
     wasActivated: () => false,
+    imageVersion: 0,
   }
   return { paths, trust }
 }

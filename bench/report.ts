@@ -22,7 +22,7 @@ export function reportText({ machine, latency, commits, packageOpen }: BenchRepo
     ...latency.map(({ model, concurrency, laps }) => `  ${model} × ${concurrency}: ${lapText(laps)}`),
     '',
     `Commits in groups of ${commits.group}: ${whole(commits.commitsPerSecond)} a second, raw encrypted inserts of the same bytes ${whole(commits.rawPerSecond)}: ${ratio(commits.ofRaw)} of raw`,
-    `One commit alone: p50 ${ms(commits.singleCommitP50Ms)}, raw ${ms(commits.rawSingleP50Ms)}`,
+    `One commit alone: p50 ${ms(commits.singleCommitP50Ms)}, raw ${ms(commits.rawSingleP50Ms)}; it writes ${whole(commits.pagesOfSingle)} pages of 4 KiB`,
     `Package open (${packageOpen.megabytes} MB, verify and decrypt): ${whole(packageOpen.openMegabytesPerSecond)} MB/s, openssl AES-256-GCM ${whole(packageOpen.opensslMegabytesPerSecond)} MB/s: ${packageOpen.timesOpenssl.toFixed(1)} times as long`,
   ]
   return `${lines.join('\n')}\n`

@@ -1,9 +1,11 @@
 import type { CryptoProvider } from '../device/crypto/provider.ts'
 import type { PackageDraft } from '../models/package/pack.ts'
+import { acquireInstanceLock } from '../runtime/storage/instance-lock.ts'
 import type { StartedProcess } from './child-process.ts'
 import { startFleetSide } from './fleet-side.ts'
 import { startRuntimeProcess } from './runtime-process.ts'
 import type { Site } from './site.ts'
+import { startUpdaterProcess } from './updater-process.ts'
 
 /** Everything that runs on a development site: the box, and the fleet on its other side. */
 export interface RunningAppliance {
@@ -26,6 +28,9 @@ export interface ApplianceOptions {
 export async function startAppliance(site: Site, options: ApplianceOptions): Promise<RunningAppliance> {
   const started = new AsyncDisposableStack()
   try {
+    // Before anything is written: a second start must not take the configurations away from under the first.
+    const lock = acquireInstanceLock(site.path('demo.lock'))
+    started.defer(() => lock.release())
     const withStop = async <T extends { stop(): Promise<void> }>(starting: Promise<T>): Promise<T> => {
       const running = await starting
       started.defer(() => running.stop())
@@ -35,10 +40,11 @@ export async function startAppliance(site: Site, options: ApplianceOptions): Pro
     const starting = [
       withStop(startFleetSide(site, options.drafts, options.provider)),
       withStop(startRuntimeProcess(site.path('runtime.json'), site.path('data/runtime.log'), options.port)),
+      withStop(startUpdaterProcess(site)),
     ] as const
     await Promise.allSettled(starting)
-    const [fleet, runtime] = await Promise.all(starting)
-    const ended = firstToEnd([runtime, ...fleet.processes])
+    const [fleet, runtime, updater] = await Promise.all(starting)
+    const ended = firstToEnd([runtime, updater, ...fleet.processes])
     return { url: runtime.url, ended, stop: () => started.disposeAsync() }
   } catch (error) {
     await started.disposeAsync()

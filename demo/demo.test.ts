@@ -15,6 +15,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { sharedData } from '../house/shared-data.ts'
+import { modelStore, releasePaths } from '../models/store/layout.ts'
+import { readSlotPointer } from '../models/store/pointer.ts'
 import type { HealthReport } from '../runtime/decisions/service-types.ts'
 import type { DecisionAnswer } from '../runtime/decisions/types.ts'
 import type { ShownDecision } from './show.ts'
@@ -192,7 +194,8 @@ describe('a demo that cannot', () => {
   it('tells a changed package from a whole one, and which model does not run', async () => {
     const tampered = join(folder, 'tampered')
     expect((await demo('--once', '--site', tampered)).code).toBe(0)
-    writeFileSync(join(tampered, 'store/news2/package.wspkg'), 'x', { flag: 'r+' })
+    const store = modelStore(join(tampered, 'store'))
+    writeFileSync(releasePaths(store, readSlotPointer(store, 'news2').active).package, 'x', { flag: 'r+' })
     const { code, err } = await demo('--once', '--site', tampered)
     expect(code).toBe(1)
     expect(err).toMatch(/demo_model_unavailable/)

@@ -20,6 +20,7 @@ import { installModels } from './installation.ts'
 import { decisionLine, heading, row, type ShownDecision, shownDecision } from './show.ts'
 import { openSite, type Site, type SiteTools } from './site.ts'
 import { tryItYourself } from './try-it.ts'
+import { offerUpdates, updatesOf } from './updates.ts'
 
 export interface DemoOptions {
   readonly once: boolean
@@ -49,10 +50,13 @@ const INTERRUPTED = 130
  */
 export async function runDemo(options: DemoOptions, stopAsked: Promise<void>, output: DemoOutput): Promise<number> {
   const patients = options.data === undefined ? madeUpPatients() : await realStays(options.data, options.stays, output)
-  const drafts = [news2Draft(), sepsisRiskDraft()]
+  const news2 = news2Draft()
+  const drafts = [news2, sepsisRiskDraft()]
   const provider = createCryptoProvider()
   const site = await openSite(options.site, siteTools(drafts, provider, output))
-  const starting = startAppliance(site, { port: options.port, drafts, provider })
+  await offerUpdates(site, news2, { provider, randomness: systemRandomness })
+  const catalogue = [...drafts, ...updatesOf(news2)]
+  const starting = startAppliance(site, { port: options.port, drafts: catalogue, provider })
   const isStopped = await Promise.race([stopAsked.then(() => true), starting.then(() => false)])
   const appliance = await starting
   if (isStopped) {

@@ -8,7 +8,7 @@ import { createCertificateRequest } from '../device/identity/certificate-request
 import { generateIdentityKey } from '../device/identity/identity-key.ts'
 import { readFileBounded, syncDirectory, writeFileAtomic } from '../device/platform/atomic-file.ts'
 import { FLEET_NAME } from './broker-access.ts'
-import type { Site } from './site.ts'
+import { isTaken, type Site, siteWriteError } from './site.ts'
 
 /** The name of the hospital in the fleet's topics. */
 export const FLEET_SITE = 'demo'
@@ -26,8 +26,14 @@ export async function openFleetFolder(site: Site, provider: CryptoProvider): Pro
   mkdirSync(making, { mode: 0o700 })
   await writeCertificates(making, site.deviceId, provider)
   writeFileAtomic(join(making, 'devices.txt'), await enrolment(site, provider))
-  renameSync(making, site.path('fleet'))
-  syncDirectory(site.root)
+  try {
+    renameSync(making, site.path('fleet'))
+    syncDirectory(site.root)
+  } catch (cause) {
+    rmSync(making, { recursive: true, force: true })
+    // Another start was quicker: its folder is used.
+    if (!isTaken(cause)) throw siteWriteError(cause, site.root)
+  }
 }
 
 async function writeCertificates(folder: string, deviceId: string, provider: CryptoProvider): Promise<void> {

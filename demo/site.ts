@@ -8,6 +8,10 @@ import { type CertificateOptions, createAuthority, issueCertificate } from '../d
 import { createCertificateRequest } from '../device/identity/certificate-request.ts'
 import { generateIdentityKey } from '../device/identity/identity-key.ts'
 import { readFileBounded, syncDirectory, writeFileAtomic } from '../device/platform/atomic-file.ts'
+import { StoreError } from '../models/store/errors.ts'
+import { type ModelStore, modelStore, pointerPath, releasePaths } from '../models/store/layout.ts'
+import { prepareStore } from '../models/store/placement.ts'
+import { readSlotPointer } from '../models/store/pointer.ts'
 import { roles } from '../runtime/access/principal.ts'
 import type { RuntimeConfig } from '../runtime/config.ts'
 import { DemoError } from './errors.ts'
@@ -26,8 +30,7 @@ interface SiteRecord {
   readonly slots: readonly string[]
 }
 
-const SITE_VERSION = 1
-export const packageFiles = ['package.wspkg', 'image.json', 'grant.json'] as const
+const SITE_VERSION = 2
 const DEVICE_ID = 'development-device'
 const DAYS = 3650
 
@@ -81,8 +84,10 @@ function checkSite(site: Site): SiteRecord {
     const record: SiteRecord = JSON.parse(readFileBounded(site.path('site.json'), 4096).toString('utf8'))
     if (record.version !== SITE_VERSION || !Array.isArray(record.slots))
       throw new DemoError('demo_site_foreign', { about: site.root })
-    const slotFiles = record.slots.flatMap((slot) => packageFiles.map((name) => `store/${slot}/${name}`))
-    for (const name of [...siteFiles, ...slotFiles, 'data']) requireFile(site, name)
+    for (const name of [...siteFiles, 'data']) requireFile(site.path(name))
+    const store = modelStore(site.path('store'))
+    if (record.slots.length > 0) requireFile(store.image)
+    for (const slot of record.slots) requireSlot(store, slot)
     return record
   } catch (cause) {
     if (cause instanceof DemoError) throw cause
@@ -90,9 +95,27 @@ function checkSite(site: Site): SiteRecord {
   }
 }
 
+/** A pointer that cannot be read, or names what it should not, is left to the runtime, which names the fault. */
+function requireSlot(store: ModelStore, slot: string): void {
+  requireFile(pointerPath(store, slot))
+  const active = activeIn(store, slot)
+  if (active === undefined) return
+  const { package: packageFile, grant } = releasePaths(store, active)
+  requireFile(packageFile)
+  requireFile(grant)
+}
+
+function activeIn(store: ModelStore, slot: string): string | undefined {
+  try {
+    return readSlotPointer(store, slot).active
+  } catch (cause) {
+    if (cause instanceof StoreError) return undefined
+    throw cause
+  }
+}
+
 /** A file that is missing is told from one that may not be looked at: only the first makes the site incomplete. */
-function requireFile(site: Site, name: string): void {
-  const path = site.path(name)
+function requireFile(path: string): void {
   try {
     const size = statSync(path).size
     accessSync(path, constants.R_OK)
@@ -127,7 +150,7 @@ async function makeSite(site: Site, tools: SiteTools): Promise<void> {
 }
 
 /** Another start was quicker: its site stands there now, and is used. */
-function isTaken(cause: unknown): boolean {
+export function isTaken(cause: unknown): boolean {
   return ['ENOTEMPTY', 'EEXIST'].includes((cause as NodeJS.ErrnoException).code ?? '')
 }
 
@@ -152,9 +175,10 @@ export function siteWriteError(cause: unknown, about: string): unknown {
 }
 
 async function writeSite(site: Site, { provider, randomness, install }: SiteTools): Promise<void> {
-  for (const folder of ['authority', 'device', 'server', 'clients', 'keys', 'signing', 'store', 'data']) {
+  for (const folder of ['authority', 'device', 'server', 'clients', 'keys', 'signing', 'data']) {
     mkdirSync(site.path(folder), { recursive: true, mode: 0o700 })
   }
+  prepareStore(modelStore(site.path('store')))
   await writeCertificates(site, provider)
   await writeSigningKeys(site, provider)
   writeFileAtomic(site.path('keys/database.key'), randomness.bytes(32))
@@ -222,6 +246,7 @@ function runtimeConfig(deviceId: string): RuntimeConfig {
     },
     trust: { vendor: 'signing/vendor.pub', fleet: 'signing/fleet.pub', packageKey: 'device/package.key' },
     store: 'store',
+    updater: { activation: 'run/models.sock', control: 'run/updater.sock' },
     egress: { socket: 'run/egress.sock' },
     inference: { threads: 1, maxQueue: 256, isolation: 'preferred' },
   }

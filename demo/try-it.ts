@@ -1,8 +1,11 @@
 import { relative } from 'node:path'
 import type { Site } from './site.ts'
+import { updateNames } from './updates.ts'
 
 /** Three calls to copy, each with the client certificate of a role that may make it. */
 export function tryItYourself(site: Site, url: string, lastDecisionId: string): string {
+  const root = relative(process.cwd(), site.root) || '.'
+  const wardstone = 'npm run wardstone --'
   const at = (name: string) => relative(process.cwd(), site.path(name)) || name
   const curl = (role: string) =>
     `curl --cacert ${at('authority/ca.pem')} --cert ${at(`clients/${role}.pem`)} --key ${at(`clients/${role}.key`)}`
@@ -34,6 +37,16 @@ ${curl('engineer')} ${url}/v1/health
 ${curl('officer')} ${url}/v1/decisions/${lastDecisionId}
 
 Prove the log:
-npm run wardstone -- audit verify --site ${relative(process.cwd(), site.root) || '.'}
+${wardstone} audit verify --site ${root}
+
+Update a model while it decides, look, and go back; then offer one that is unfit and one that was changed on the way:
+${wardstone} model install ${at(`updates/${updateNames.next}`)} --site ${root}
+${wardstone} model list --site ${root}
+${wardstone} model rollback news2 --site ${root}
+${wardstone} model install ${at(`updates/${updateNames.unfit}`)} --site ${root}
+${wardstone} model install ${at(`updates/${updateNames.tampered}`)} --site ${root}
+
+See what the fleet sees of this box:
+npm run wardstone-fleet -- watch --config ${at('fleet/fleet.json')}
 `
 }

@@ -1,30 +1,28 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { existsSync, readdirSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
+import { existsSync } from 'node:fs'
+import { dirname } from 'node:path'
 import type { FastifyInstance } from 'fastify'
-import { loadHpkeRecipient } from '../device/crypto/hpke.ts'
 import { type CryptoProvider, createCryptoProvider } from '../device/crypto/provider.ts'
 import type { Randomness } from '../device/crypto/randomness.ts'
 import { loadSigner, loadVerifier } from '../device/crypto/signing.ts'
-import { readFileBounded } from '../device/platform/atomic-file.ts'
 import { serveChannel } from '../device/platform/channel.ts'
 import type { Clock } from '../device/platform/clock.ts'
 import type { Log } from '../device/platform/log.ts'
 import { createDeviceWatch, type DeviceWatch } from '../device/posture/device-watch.ts'
-import type { PackagePaths, PackageTrust } from '../models/package/open.ts'
 import { createRevocationList } from './access/revocation.ts'
 import { type LedgerHandle, openLedger } from './audit/ledger.ts'
 import { operatorMethods } from './audit/operator-event.ts'
 import { auditSocketOf, deviceDefaults, type RuntimeConfig } from './config.ts'
-import { loadSlot, type SlotLoader } from './decisions/model-slots.ts'
+import type { ActivationPoint } from './decisions/model-activation.ts'
 import { createDecisionService } from './decisions/service.ts'
 import type { Slot } from './decisions/types.ts'
 import { deviceStateOf } from './egress/device-state.ts'
 import { startRelay } from './egress/relay.ts'
 import { RuntimeError } from './errors.ts'
 import { createApiServer } from './http/server.ts'
-import type { ModelWorker } from './inference/types.ts'
+import { startModels } from './models.ts'
 import { RELEASE } from './release.ts'
+import { SiteFiles } from './site-files.ts'
 import { openDatabase } from './storage/database.ts'
 import { acquireInstanceLock } from './storage/instance-lock.ts'
 import { createOutbox, type Outbox } from './storage/outbox.ts'
@@ -33,6 +31,8 @@ export interface RuntimeParts {
   readonly clock: Clock
   readonly randomness: Randomness
   readonly log: Log
+  /** Called between the steps of a change of models; a test may end the process there. */
+  readonly checkpoint?: ((at: ActivationPoint) => void) | undefined
 }
 
 export interface Runtime {
@@ -42,8 +42,6 @@ export interface Runtime {
   /** Stops in the reverse of the order of starting: no new request, the last answers, the workers, the log, the lock. */
   stop(): Promise<void>
 }
-
-const MAX_KEY_FILE_BYTES = 64 * 1024
 
 /**
  * Builds the graph and starts it in order. What fails half-way undoes what was started.
@@ -60,10 +58,9 @@ export async function startRuntime(config: RuntimeConfig, base: string, parts: R
     const auditCommands = await serveChannel(channel)
     started.defer(() => auditCommands.close())
     const device = await startDevice(config, files, provider, parts, started)
-    const models = await startModels(config, files, provider, ledger, parts)
-    started.defer(() => models.stop())
+    const { models, loaded } = await startModels(config, files, provider, ledger, parts, started)
     const decisions = createDecisionService({
-      slots: models.slots,
+      models,
       ledger,
       subjects: ledger.subjects,
       store: ledger.store,
@@ -94,7 +91,7 @@ export async function startRuntime(config: RuntimeConfig, base: string, parts: R
     })
     started.defer(() => server.close())
     const url = await listen(server, config.listen)
-    return { url, loaded: models.loaded, stop: () => started.disposeAsync() }
+    return { url, loaded, stop: () => started.disposeAsync() }
   } catch (error) {
     await started.disposeAsync()
     throw error
@@ -177,79 +174,6 @@ async function startDevice(
   return device
 }
 
-/** The models of the store, loading behind the running service. */
-interface LoadingModels {
-  readonly slots: ReadonlyMap<string, Slot>
-  readonly loaded: Promise<void>
-  stop(): Promise<void>
-}
-
-/** Loads are one after another: while a session is made, a model takes several times its size. */
-async function startModels(
-  config: RuntimeConfig,
-  files: SiteFiles,
-  provider: CryptoProvider,
-  ledger: LedgerHandle,
-  parts: RuntimeParts,
-): Promise<LoadingModels> {
-  const trust = await packageTrust(config, files, provider, ledger, parts.clock)
-  const workers = new Set<ModelWorker>()
-  const { clock, log } = parts
-  const started = (worker: ModelWorker) => void workers.add(worker)
-  const loader: SlotLoader = { trust, ledger, settings: config.inference, clock, log, started }
-  const store = listStore(files.path(config.store))
-  const slots = new Map<string, Slot>(store.map(([name]) => [name, { state: 'loading' }]))
-  let isStopping = false
-  const load = async () => {
-    for (const [name, paths] of store) if (!isStopping) slots.set(name, await loadSlot(name, paths, loader))
-  }
-  const loaded = load()
-  const stop = async () => {
-    isStopping = true
-    await Promise.all([...workers].map((worker) => worker.stop()))
-    await loaded
-  }
-  return { slots, loaded, stop }
-}
-
-async function packageTrust(
-  config: RuntimeConfig,
-  files: SiteFiles,
-  provider: CryptoProvider,
-  ledger: LedgerHandle,
-  clock: Clock,
-): Promise<() => PackageTrust> {
-  const vendor = await loadVerifier(provider, files.text(config.trust.vendor))
-  const fleet = await loadVerifier(provider, files.text(config.trust.fleet))
-  const recipient = await loadHpkeRecipient(provider, files.text(config.trust.packageKey))
-  return () => ({
-    vendor,
-    fleet,
-    recipient,
-    deviceId: config.deviceId,
-    runtimeVersion: RELEASE,
-    nowMs: clock.nowMs(),
-    floor: (modelId) => ledger.store.floor(modelId),
-    wasActivated: (packageHash) => ledger.store.wasActivated(packageHash),
-  })
-}
-
-const SLOT_NAME = /^[a-z][a-z0-9-]{0,63}$/
-
-function listStore(store: string): [string, PackagePaths][] {
-  try {
-    return readdirSync(store)
-      .filter((name) => SLOT_NAME.test(name))
-      .sort()
-      .map((name) => {
-        const file = (leaf: string) => join(store, name, leaf)
-        return [name, { package: file('package.wspkg'), image: file('image.json'), grant: file('grant.json') }]
-      })
-  } catch (cause) {
-    throw new RuntimeError('runtime_store_unreadable', { cause })
-  }
-}
-
 const NOT_LISTENABLE = ['EADDRNOTAVAIL', 'EACCES', 'ENOTFOUND', 'EAFNOSUPPORT']
 
 async function listen(server: FastifyInstance, address: RuntimeConfig['listen']): Promise<string> {
@@ -262,39 +186,5 @@ async function listen(server: FastifyInstance, address: RuntimeConfig['listen'])
     if (code === 'EADDRINUSE') throw new RuntimeError('runtime_port_in_use', { cause, about })
     if (NOT_LISTENABLE.includes(code)) throw new RuntimeError('runtime_listen_failed', { cause, about })
     throw cause
-  }
-}
-
-/** The files that the configuration names. */
-class SiteFiles {
-  readonly #base: string
-
-  constructor(base: string) {
-    this.#base = base
-  }
-
-  path(name: string): string {
-    return resolve(this.#base, name)
-  }
-
-  text(name: string): string {
-    return this.#read(name).toString('utf8')
-  }
-
-  /** A raw 256-bit key. */
-  key(name: string): Uint8Array {
-    const key = this.#read(name)
-    if (key.length !== 32) throw new RuntimeError('runtime_file_unreadable', { about: name })
-    return key
-  }
-
-  #read(name: string): Buffer {
-    const path = this.path(name)
-    if (!existsSync(path)) throw new RuntimeError('runtime_file_unreadable', { about: name })
-    try {
-      return readFileBounded(path, MAX_KEY_FILE_BYTES)
-    } catch (cause) {
-      throw new RuntimeError('runtime_file_unreadable', { cause, about: name })
-    }
   }
 }

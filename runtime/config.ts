@@ -28,7 +28,7 @@ export const runtimeConfigSchema = z.strictObject({
     checkpoint: path.optional(),
   }),
   trust: z.strictObject({ vendor: path, fleet: path, packageKey: path }),
-  /** A folder with one folder per slot: package.wspkg, image.json, grant.json. */
+  /** The model store, as models/store/layout.ts has it; the updater writes it. */
   store: path,
   /** A folder for sockets of local commands, of this user alone. A socket's whole path has at most 107 bytes. */
   run: path.optional(),
@@ -40,6 +40,11 @@ export const runtimeConfigSchema = z.strictObject({
   device: deviceSchema.optional(),
   /** Where egress takes what may leave the box; without it nothing is handed over. */
   egress: z.strictObject({ socket: path }).optional(),
+  /**
+   * Sockets of model updates: `activation`, which the runtime serves to the updater, and `control`, the updater's own, which the
+   * commands of an operator ask. Without the section models change at a start alone.
+   */
+  updater: z.strictObject({ activation: path, control: path }).optional(),
 })
 
 export type RuntimeConfig = z.infer<typeof runtimeConfigSchema>

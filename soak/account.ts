@@ -2,6 +2,8 @@ import type { Site } from '../demo/site.ts'
 import { createCryptoProvider } from '../device/crypto/provider.ts'
 import { loadVerifier } from '../device/crypto/signing.ts'
 import { readFileBounded } from '../device/platform/atomic-file.ts'
+import { modelStore } from '../models/store/layout.ts'
+import { readSlotPointer } from '../models/store/pointer.ts'
 import { parseLeaf } from '../runtime/audit/leaf.ts'
 import { verifyLog } from '../runtime/audit/verify.ts'
 import type { RuntimeConfig } from '../runtime/config.ts'
@@ -16,6 +18,8 @@ export interface Account {
   readonly released: number
   readonly answered: number
   readonly storedByFleet: number
+  /** What runs, slot by slot. */
+  readonly models: readonly RunningModel[]
   readonly lost: {
     /** Answers whose leaf is not in the log as they said. */
     readonly answers: number
@@ -23,11 +27,20 @@ export interface Account {
     readonly records: number
     /** Records that the fleet manager has and the log does not: counted twice. */
     readonly countedTwice: number
+    /** Slots in which not exactly the release runs that the store's pointer names, by its own event in the log. */
+    readonly models: readonly string[]
     /** What `wardstone audit verify` finds, held against the fleet manager's newest checkpoint. */
     readonly findings: readonly string[]
     /** What the fleet manager found wrong with the device. */
     readonly fleetFindings: readonly string[]
   }
+}
+
+/** As the running box says. */
+export interface RunningModel {
+  readonly slot: string
+  readonly version: string | null
+  readonly packageHash: string | null
 }
 
 const MAX_FILE_BYTES = 65_536
@@ -41,7 +54,12 @@ export function openEvidence(site: Site): { readonly config: RuntimeConfig; read
 }
 
 /** @param device the device's name in the fleet, `site/device` */
-export async function takeAccount(site: Site, device: string, acknowledged: readonly Acknowledged[]): Promise<Account> {
+export async function takeAccount(
+  site: Site,
+  device: string,
+  acknowledged: readonly Acknowledged[],
+  models: readonly RunningModel[],
+): Promise<Account> {
   const { config, database } = openEvidence(site)
   const fleet = openFleetReader(site.path('fleet/fleet.db'))
   try {
@@ -61,10 +79,11 @@ export async function takeAccount(site: Site, device: string, acknowledged: read
       answers,
       records: Math.max(0, released - stored),
       countedTwice: Math.max(0, stored - released),
+      models: models.filter((model) => !isAsPointed(site, database, model)).map(({ slot }) => slot),
       findings: report.findings.map(({ finding, what, position }) => `${finding} ${what} ${position}`),
       fleetFindings: fleet.findings().map(({ kind, times }) => `${kind} (${times})`),
     }
-    return { leaves, released, answered: acknowledged.length, storedByFleet: stored, lost }
+    return { leaves, released, answered: acknowledged.length, storedByFleet: stored, models, lost }
   } finally {
     fleet.close()
     database.close()
@@ -73,8 +92,15 @@ export async function takeAccount(site: Site, device: string, acknowledged: read
 
 /** An account of nothing shows nothing, and is no success. */
 export function isNothingLost({ answered, lost }: Account): boolean {
-  const { answers, records, countedTwice, findings, fleetFindings } = lost
-  return answers + records + countedTwice + findings.length + fleetFindings.length === 0 && answered > 0
+  const { answers, records, countedTwice, models, findings, fleetFindings } = lost
+  return answers + records + countedTwice + models.length + findings.length + fleetFindings.length === 0 && answered > 0
+}
+
+function isAsPointed(site: Site, database: Database, { slot, packageHash }: RunningModel): boolean {
+  const { active, event } = readSlotPointer(modelStore(site.path('store')), slot)
+  const leaves = database.prepare<{ leaf: Uint8Array }>('SELECT leaf FROM leaves ORDER BY idx').all()
+  const changes = leaves.map(({ leaf }) => parseLeaf(leaf)).filter((leaf) => leaf.event === event)
+  return active === packageHash && changes.length === 1
 }
 
 function readLeaves(

@@ -3,7 +3,7 @@ import type { SoakReport } from './soak.ts'
 
 /** The report as a person reads it. */
 export function soakText(report: SoakReport): string {
-  const { account, kills, outcomes, unexpected, memory } = report
+  const { account, kills, outcomes, changes, unexpected, memory } = report
   const { lost } = account
   const listed = (counts: Readonly<Record<string, number>>) =>
     Object.entries(counts)
@@ -13,11 +13,13 @@ export function soakText(report: SoakReport): string {
     `${report.seconds} s of load, seed ${report.seed}`,
     `Killed without warning: ${listed(kills)}`,
     `Requests: ${listed(outcomes)}`,
+    `Changes of the model: ${listed(changes)}`,
     `Answers that no kill explains: ${unexpected.length}`,
     ...unexpected.slice(0, 5).map((line) => `  ${line}`),
     '',
     `In the log: ${account.leaves} leaves, ${account.released} released records. Answered: ${account.answered}. With the fleet manager: ${account.storedByFleet}, ${(report.settledMs / 1000).toFixed(1)} s after the load ended.`,
     `Lost answers ${lost.answers}, lost records ${lost.records}, counted twice ${lost.countedTwice}`,
+    `Models: ${account.models.map(({ slot, version }) => `${slot} ${version}`).join(', ')}. Not as the store says: ${lost.models.join(', ') || 'none'}.`,
     `The log, against the fleet manager's checkpoint: ${lost.findings.join(', ') || 'sound'}. The fleet manager's findings: ${lost.fleetFindings.join(', ') || 'none'}.`,
     '',
     'Resident memory over the longest life of each process, MiB:',

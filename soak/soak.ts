@@ -8,6 +8,8 @@ import { installModels } from '../demo/installation.ts'
 import { workerPids } from '../demo/process-tree.ts'
 import { startRuntimeProcess } from '../demo/runtime-process.ts'
 import { openSite, type Site } from '../demo/site.ts'
+import { updaterCommand, writeUpdaterConfiguration } from '../demo/updater-process.ts'
+import { offerUpdates, updatesOf } from '../demo/updates.ts'
 import { createCryptoProvider } from '../device/crypto/provider.ts'
 import { systemRandomness } from '../device/crypto/randomness.ts'
 import { news2Draft } from '../models/news2/package.ts'
@@ -19,6 +21,7 @@ import { createOutbox } from '../runtime/storage/outbox.ts'
 import { openFleetReader } from '../updater/operator/reading.ts'
 import { type Account, openEvidence, takeAccount } from './account.ts'
 import { Actor } from './actor.ts'
+import { type ChangeResult, startChanges } from './changes.ts'
 import { type LoadResult, startLoad } from './load.ts'
 import { type MemoryCourse, watchMemory } from './memory.ts'
 
@@ -37,6 +40,7 @@ export interface SoakReport {
   readonly seed: number
   readonly kills: Readonly<Record<string, number>>
   readonly outcomes: LoadResult['outcomes']
+  readonly changes: ChangeResult['outcomes']
   readonly unexpected: readonly string[]
   readonly account: Account
   readonly memory: readonly MemoryCourse[]
@@ -67,16 +71,19 @@ export async function runSoak(options: SoakOptions, progress: (line: string) => 
       random: seededRandom(~options.seed),
       lanes: options.lanes,
     })
+    const changes = startChanges(site, options.seed)
     const workerKills = await killAtRandom(cast, options.seconds, seededRandom(options.seed), progress)
+    const { outcomes: changed } = await changes.stop()
     const { acknowledged, outcomes, unexpected } = await load.stop()
     progress('The load is over; what was released comes to rest')
     const settledMs = await settle(site)
+    const running = await runningModels(site, port)
     const courses = memory.stop()
     await stopAll(cast)
-    const account = await takeAccount(site, `${FLEET_SITE}/${site.deviceId}`, acknowledged)
+    const account = await takeAccount(site, `${FLEET_SITE}/${site.deviceId}`, acknowledged, running)
     const kills = { ...Object.fromEntries(cast.map(({ name, kills }) => [name, kills])), worker: workerKills }
     const { seconds, seed } = options
-    return { seconds, seed, kills, outcomes, unexpected, account, memory: courses, settledMs }
+    return { seconds, seed, kills, outcomes, changes: changed, unexpected, account, memory: courses, settledMs }
   } finally {
     await stopAll(cast)
   }
@@ -87,6 +94,8 @@ async function makeSite(root: string, progress: (line: string) => void): Promise
   const tools = { provider, randomness: systemRandomness, progress }
   const site = await openSite(root, { ...tools, install: (made) => installModels(made, drafts(), tools) })
   await openFleetFolder(site, provider)
+  await offerUpdates(site, news2Draft(), tools)
+  writeUpdaterConfiguration(site)
   return site
 }
 
@@ -97,7 +106,7 @@ function drafts() {
 /** Every process of the appliance and of its fleet, started; the order does not matter to them. */
 async function raiseCast(site: Site, port: number): Promise<Actor[]> {
   const brokerPort = await freePort()
-  writeFleetConfigurations(site, drafts(), brokerPort, FLEET_LIMITS)
+  writeFleetConfigurations(site, [...drafts(), ...updatesOf(news2Draft())], brokerPort, FLEET_LIMITS)
   const logPath = (name: string) => site.path(`data/${name}.log`)
   const actor = (name: string, command: readonly string[]) =>
     new Actor(name, () => startProcess({ name, command, logPath: logPath(name) }))
@@ -105,10 +114,20 @@ async function raiseCast(site: Site, port: number): Promise<Actor[]> {
     actor('broker', [BROKER, '--folder', site.path('fleet'), '--port', String(brokerPort)]),
     actor('wardstone-fleet', managerCommand(site)),
     actor('egress', egressCommand(site)),
+    actor('updater', updaterCommand(site)),
     new Actor('runtime', () => startRuntimeProcess(site.path('runtime.json'), logPath('runtime'), port)),
   ]
   for (const each of cast) await each.start()
   return cast
+}
+
+async function runningModels(site: Site, port: number): Promise<readonly ModelSummary[]> {
+  const engineer = clientAs('engineer', site, `https://127.0.0.1:${port}`)
+  try {
+    return ((await engineer.get('/v1/models')).body as { models: readonly ModelSummary[] }).models
+  } finally {
+    engineer.close()
+  }
 }
 
 async function clients(site: Site, port: number) {

@@ -31,7 +31,8 @@ export function describeCertificate(pem: string): CertificateDescription {
 
 function parseCertificate(pem: string): X509Certificate {
   const der = derFromPem(pem, 'CERTIFICATE')
-  if (der === undefined) throw new IdentityError('identity_certificate_malformed')
+  // Text before the block, as `openssl ca` writes it, and a chain of several are the usual reasons.
+  if (der === undefined) throw new IdentityError('identity_certificate_malformed', { about: 'not one PEM certificate' })
   try {
     return new X509Certificate(der)
   } catch (cause) {

@@ -1,5 +1,5 @@
 import { lstatSync, mkdirSync, readdirSync, readlinkSync, renameSync, rmSync, statSync, symlinkSync } from 'node:fs'
-import { basename, dirname, extname, join } from 'node:path'
+import { basename, dirname, extname, join, relative, resolve, sep } from 'node:path'
 import type { Randomness } from '../crypto/randomness.ts'
 import { readFileBounded, syncDirectory, writeFileAtomic } from '../platform/atomic-file.ts'
 
@@ -120,9 +120,17 @@ export class IdentityFolder {
 
   /** Removes what an interrupted switch has left: old keys, half-made folders. Never what the links lead to. */
   tidy(): void {
-    const kept = ['next', 'current', this.#disk.linkTarget(join(this.#store, 'current'))]
+    const kept = ['next', 'current', this.#disk.linkTarget(join(this.#store, 'current')), ...this.#linkedDirectly()]
     const left = this.#disk.list(this.#store).filter((name) => !kept.includes(name))
     for (const name of left) this.#disk.remove(join(this.#store, name))
+  }
+
+  /** A person may have made the links anew, past `current`: what they lead to is the only key there is. */
+  #linkedDirectly(): string[] {
+    return [this.#key, this.#certificate].flatMap((path) => {
+      const target = this.#disk.linkTarget(path)
+      return target === undefined ? [] : relative(this.#store, resolve(dirname(path), target)).split(sep).slice(0, 1)
+    })
   }
 
   /** The first time, or after a person has put files in the place of the links: the same pair, reached through the links. */

@@ -9,7 +9,17 @@ import { verifyCertificateRequest } from './certificate-request.ts'
 import { generateIdentityKey, importIdentityPublicKey, loadIdentityKeys } from './identity-key.ts'
 import { DAY_MS, DeviceFolder, provider, START_MS } from './testkit/device-folder.ts'
 import { pluggedDisk } from './testkit/plugged-disk.ts'
-import { BasicConstraintsExtension, X509Certificate, X509CertificateGenerator } from './x509-library.ts'
+import {
+  BasicConstraintsExtension,
+  ExtendedKeyUsage,
+  ExtendedKeyUsageExtension,
+  Extension,
+  KeyUsageFlags,
+  KeyUsagesExtension,
+  SubjectAlternativeNameExtension,
+  X509Certificate,
+  X509CertificateGenerator,
+} from './x509-library.ts'
 
 /** Late enough for every device, early enough to be in force. */
 const DUE_DAYS = 80
@@ -112,6 +122,27 @@ describe('renewal', () => {
   })
 })
 
+describe('links that a person has made anew', () => {
+  it('past `current` lead to a pair that is kept, and renewed from', async () => {
+    const folder = copyOf(answeredAgain)
+    const store = readdirSync(join(folder.path, 'identity.d')).find((name) => name.startsWith('g-')) ?? ''
+    for (const [name, file] of [
+      ['identity.key', 'key.pem'],
+      ['identity.pem', 'certificate.pem'],
+    ] as const) {
+      rmSync(join(folder.path, name))
+      symlinkSync(`identity.d/${store}/${file}`, join(folder.path, name))
+    }
+    rmSync(join(folder.path, 'identity.d/current'))
+    rmSync(join(folder.path, 'identity.d/next/certificate.pem'))
+    expect((await folder.renew()).renewal.state).toBe('requested')
+    expect(folder.hasPair()).toBe(true)
+    await folder.answer()
+    expect((await folder.renew()).renewal.state).toBe('not due')
+    expect(folder.hasPair()).toBe(true)
+  })
+})
+
 describe('a certificate that is not the one asked for is refused', () => {
   const refused = async (folder: DeviceFolder): Promise<string | undefined> => {
     const before = [folder.read('identity.key'), folder.read('identity.pem')]
@@ -163,19 +194,41 @@ describe('a certificate that is not the one asked for is refused', () => {
 
   it('when it is an authority itself', async () => {
     const folder = copyOf(answered)
-    folder.write('identity.d/next/certificate.pem', await authorityBelow(folder))
+    folder.write('identity.d/next/certificate.pem', await issuedWith(folder, [new BasicConstraintsExtension(true, undefined, true)]))
     expect(await refused(folder)).toBe('kind')
+  })
+
+  const forClients = new ExtendedKeyUsageExtension([ExtendedKeyUsage.clientAuth], true)
+  it.each([
+    ['key usage', new KeyUsagesExtension(KeyUsageFlags.keyAgreement, true)],
+    ['critical extension', new Extension('1.2.3.4', true, Buffer.of(5, 0))],
+    ['alternative name', new SubjectAlternativeNameExtension([{ type: 'dns', value: 'box-2' }])],
+    ['alternative name', new SubjectAlternativeNameExtension([{ type: 'ip', value: '192.0.2.1' }])],
+  ])('when no peer would take it, or it names another: %s', async (about, extension) => {
+    const folder = copyOf(answered)
+    folder.write('identity.d/next/certificate.pem', await issuedWith(folder, [forClients, extension]))
+    expect(await refused(folder)).toBe(about)
+  })
+
+  it('an authority may name the device once more, and mark what is not critical as it likes', async () => {
+    const folder = copyOf(answered)
+    const own = new SubjectAlternativeNameExtension([{ type: 'dns', value: 'box-1' }])
+    const certificate = await issuedWith(folder, [forClients, own, new Extension('1.2.3.4', false, Buffer.of(5, 0))])
+    folder.write('identity.d/next/certificate.pem', certificate)
+    expect((await folder.renew()).renewal.state).toBe('not due')
+    expect(folder.read('identity.pem')).toBe(certificate)
   })
 
   it.each([
     ['half copied', (pem: string) => pem.slice(0, 200)],
     ['empty', () => ''],
     ['two at once', (pem: string) => pem + pem],
+    ['below what openssl says of it', (pem: string) => `Certificate:\n    Data:\n${pem}`],
   ])('when it is %s; and taken once it is whole', async (_what, change) => {
     const folder = copyOf(answered)
     const pem = folder.read('identity.d/next/certificate.pem')
     folder.write('identity.d/next/certificate.pem', change(pem))
-    expect(await refused(folder)).toBe('identity_certificate_malformed')
+    expect(await refused(folder)).toBe('not one PEM certificate')
     folder.write('identity.d/next/certificate.pem', pem)
     await folder.renew()
     expect(folder.read('identity.pem')).toBe(pem)
@@ -197,8 +250,8 @@ describe('a certificate that is not the one asked for is refused', () => {
   })
 })
 
-/** What our own authority would never issue: an authority below it, for the device's next key and under its name. */
-async function authorityBelow(folder: DeviceFolder): Promise<string> {
+/** What our own authority would never issue, for the device's next key and under its name. */
+async function issuedWith(folder: DeviceFolder, extensions: Extension[]): Promise<string> {
   const spki = await verifyCertificateRequest(provider, folder.read('identity.d/next/request.pem'))
   const issuer = await loadIdentityKeys(provider, folder.authority.privatePem)
   const certificate = await X509CertificateGenerator.create(
@@ -211,7 +264,7 @@ async function authorityBelow(folder: DeviceFolder): Promise<string> {
       signingAlgorithm: { name: 'ECDSA', hash: 'SHA-256' },
       notBefore: new Date(START_MS),
       notAfter: new Date(START_MS + 1000 * DAY_MS),
-      extensions: [new BasicConstraintsExtension(true, undefined, true)],
+      extensions,
     },
     provider,
   )

@@ -45,6 +45,8 @@ const POSTURE_INTERVAL_MS = 10 * 60_000
 const POSTURE_DEADLINE_MS = 5000
 const IDENTITY_INTERVAL_MS = 60_000
 
+const STALLED = 'The machine no longer answers what is asked of it. Look at its disks and the kernel log, then restart it.'
+
 export function createDeviceWatch(options: DeviceWatchOptions): DeviceWatch {
   return new Watch(options)
 }
@@ -85,7 +87,11 @@ class Watch implements DeviceWatch {
       buckets: bucketsOf(sample),
       posture: this.#posture,
       identity: this.#identity.report,
-      faults: [...this.healthFaults(), ...machineFaults(sample, this.#posture)],
+      faults: [
+        ...this.healthFaults(),
+        ...(this.#telemetry.isStalled() ? [STALLED] : []),
+        ...machineFaults(sample, this.#posture),
+      ],
     }
   }
 

@@ -67,6 +67,7 @@ describe('swap', () => {
 
   it('in memory or encrypted is on, and no fault', async () => {
     swaps(area('/dev/zram0'), area('/dev/dm-1'))
+    machine.write('/sys/class/block/zram0/disksize', '8589934592\n')
     machine.write('/sys/class/block/zram0/backing_dev', 'none\n')
     machine.write('/sys/class/block/dm-1/dm/uuid', 'CRYPT-PLAIN-swap\n')
     const finding = await inspectSwap(machine)
@@ -76,8 +77,19 @@ describe('swap', () => {
 
   it('in memory that is written back to a disk is a fault', async () => {
     swaps(area('/dev/zram0'))
+    machine.write('/sys/class/block/zram0/disksize', '8589934592\n')
     machine.write('/sys/class/block/zram0/backing_dev', '/dev/sda3\n')
     expect(await inspectSwap(machine)).toMatchObject({ answer: 'yes', isFault: true })
+  })
+
+  it('in memory on a kernel without write-back is no fault; by its name alone it is one', async () => {
+    swaps(area('/dev/zram0'))
+    expect(await inspectSwap(machine)).toMatchObject({ answer: 'yes', isFault: true })
+    // A disk that somebody has given the name: it is in /sys, and not as zram.
+    machine.write('/sys/class/block/zram0/dev', '8:2\n')
+    expect(await inspectSwap(machine)).toMatchObject({ answer: 'yes', isFault: true })
+    machine.write('/sys/class/block/zram0/disksize', '8589934592\n')
+    expect(await inspectSwap(machine)).toMatchObject({ answer: 'yes', isFault: false })
   })
 
   it('that is not shown to be harmless is a fault', async () => {
@@ -110,8 +122,10 @@ describe('swap', () => {
   it('is off on a kernel that has none', async () => {
     machine.write('/proc/meminfo', 'MemTotal: 1 kB\nSwapTotal:       0 kB\n')
     expect(await inspectSwap(machine)).toMatchObject({ answer: 'no', isFault: false })
-    machine.write('/proc/meminfo', 'MemTotal: 1 kB\nSwapTotal:       9 kB\n')
-    expect(await inspectSwap(machine)).toMatchObject({ answer: 'cannot tell' })
+    for (const text of ['MemTotal: 1 kB\nSwapTotal:       9 kB\n', 'MemTotal: 1 kB\n']) {
+      machine.write('/proc/meminfo', text)
+      expect(await inspectSwap(machine)).toMatchObject({ answer: 'cannot tell' })
+    }
   })
 })
 

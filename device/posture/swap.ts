@@ -39,7 +39,8 @@ export async function inspectSwap(system: System): Promise<Finding> {
 /** A kernel without swap has no such file; but /proc must be there to say so. */
 async function withoutSupport(system: System): Promise<Finding> {
   const meminfo = await system.readText('/proc/meminfo', MAX_BYTES)
-  return meminfo.state === 'found' && !/^SwapTotal: +[1-9]/m.test(meminfo.value)
+  // It must say so: a /proc that is made up, as in some containers, may leave out both.
+  return meminfo.state === 'found' && /^SwapTotal: +0 kB$/m.test(meminfo.value)
     ? good('no', 'The kernel has no swap.')
     : unknown('/proc/swaps is not there.')
 }
@@ -64,6 +65,9 @@ async function inspectArea(system: System, { path, isFile }: SwapArea): Promise<
 
 /** zram is compressed memory, unless it has been given a device to write back to. */
 async function inspectZram(system: System, path: string, folder: string): Promise<Exposure> {
+  // Only a device that the kernel shows, and as zram, is one: the name alone can be given to any disk.
+  const size = await system.readText(`${folder}/disksize`, MAX_BYTES)
+  if (size.state !== 'found') return { isHarmless: false, why: `${path}: the kernel shows no such zram` }
   const backing = await system.readText(`${folder}/backing_dev`, MAX_BYTES)
   // A kernel without write-back has no such file.
   const isMemory = backing.state === 'absent' || (backing.state === 'found' && backing.value.trim() === 'none')

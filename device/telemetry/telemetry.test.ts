@@ -155,6 +155,26 @@ describe('sampling', () => {
     await vi.waitFor(() => expect(telemetry.latest()?.disks.map(({ freeBytes }) => freeBytes)).toEqual([5, 5]))
   })
 
+  it('that have stopped coming are not taken for what is: the last one was well', async () => {
+    const own = new FakeClock()
+    let isDead = false
+    const system: System = {
+      readText: (path, maxBytes) => (isDead ? new Promise(() => {}) : machine.readText(path, maxBytes)),
+      list: (path, maxEntries) => machine.list(path, maxEntries),
+      mountId: (path) => machine.mountId(path),
+      startTool: (file, args, limits) => machine.startTool(file, args, limits),
+      statfs: (path) => machine.statfs(path),
+    }
+    const telemetry = start({ system, clock: own, intervalMs: 20, deadlineMs: 100 })
+    await first(telemetry)
+    isDead = true
+    own.jumpMs(10 * 60_000)
+    expect([telemetry.latest() === undefined, telemetry.isStalled()]).toEqual([false, false])
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    own.advance(60_000)
+    expect([telemetry.latest(), telemetry.isStalled()]).toEqual([undefined, true])
+  })
+
   it('nothing is read when somebody asks, and nothing after the stop', async () => {
     const telemetry = start({ intervalMs: 20 })
     const sample = await first(telemetry)

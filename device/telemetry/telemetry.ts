@@ -52,8 +52,10 @@ export interface TelemetryOptions {
 export interface Telemetry {
   /** Call it before there is work. Takes the first sample now and the next ones on a timer that keeps no process alive. Starting twice changes nothing. */
   start(): void
-  /** The last sample, at once; undefined until there is one. */
+  /** The last sample, at once; undefined until there is one, and when samples have stopped coming. */
   latest(): DeviceSample | undefined
+  /** Whether samples have stopped coming: then nothing is known of the machine, however well it was. */
+  isStalled(): boolean
   /** Ends the timer, and the driver's tool after its deadline at the latest. */
   stop(): void
 }
@@ -62,6 +64,8 @@ const MAX_PROC_BYTES = 1024 * 1024
 const DEFAULT_DEADLINE_MS = 5000
 /** The tool is ended at the deadline, and killed a second later. */
 const TOOL_GRACE_MS = 2500
+/** A sample that is older than two intervals and the slowest source says nothing of now. */
+const STALE_INTERVALS = 2
 
 const NO_SENSOR = 'the machine shows no sensor'
 const NO_DRIVER = 'nvidia-smi is not installed'
@@ -90,6 +94,8 @@ class Sampler implements Telemetry {
   #isStopped = false
   #before: CpuTimes | undefined
   #latest: DeviceSample | undefined
+  /** By the monotonic clock: of the start, then of the last sample. */
+  #heardMs: number | undefined
 
   constructor(options: TelemetryOptions) {
     this.#options = options
@@ -108,12 +114,19 @@ class Sampler implements Telemetry {
     if (this.#timer !== undefined || this.#isStopped) return
     const { nvidiaSmi = 'nvidia-smi', deadlineMs = DEFAULT_DEADLINE_MS } = this.#options
     this.#gpuTool = startGpuTool(this.#system, nvidiaSmi, deadlineMs)
+    this.#heardMs = this.#options.clock.monotonicMs()
     this.#timer = setInterval(() => void this.#tick(), this.#options.intervalMs).unref()
     void this.#tick()
   }
 
   latest(): DeviceSample | undefined {
-    return this.#latest
+    return this.isStalled() ? undefined : this.#latest
+  }
+
+  isStalled(): boolean {
+    const { clock, intervalMs, deadlineMs = DEFAULT_DEADLINE_MS } = this.#options
+    const limitMs = STALE_INTERVALS * intervalMs + deadlineMs + TOOL_GRACE_MS
+    return this.#heardMs !== undefined && !this.#isStopped && clock.monotonicMs() - this.#heardMs > limitMs
   }
 
   stop(): void {
@@ -127,7 +140,9 @@ class Sampler implements Telemetry {
     this.#isSampling = true
     try {
       const sample = await this.#sample()
-      if (!this.#isStopped) this.#latest = sample
+      if (this.#isStopped) return
+      this.#latest = sample
+      this.#heardMs = this.#options.clock.monotonicMs()
     } finally {
       this.#isSampling = false
     }

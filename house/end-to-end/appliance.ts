@@ -51,12 +51,19 @@ export interface Appliance {
   stop(): Promise<number | null>
 }
 
-/** @param wrap a command line to run the runtime under, such as a sandbox with a small disk */
-export async function startAppliance(site: Site, wrap: readonly string[] = []): Promise<Appliance> {
+/**
+ * @param wrap a command line to run the runtime under, such as a sandbox with a small disk
+ * @param entry a module that starts the runtime in the place of the product's own, and what it is told first
+ */
+export async function startAppliance(
+  site: Site,
+  wrap: readonly string[] = [],
+  entry: readonly [module: string, ...words: string[]] = [ENTRY],
+): Promise<Appliance> {
   const own = [
     process.execPath,
     '--disable-sigusr1',
-    ENTRY,
+    ...entry,
     '--config',
     site.path('runtime.json'),
     '--port',

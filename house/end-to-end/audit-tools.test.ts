@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -206,8 +206,27 @@ describe('the command line', () => {
       expect(stdout).toContain(name)
       const help = wardstone(...name.split(' '), '--help')
       expect([name, help.status, help.stderr]).toEqual([name, 0, ''])
-      expect(help.stdout).toMatch(/usage: wardstone/)
+      expect(help.stdout).toMatch(/usage: wardstone/i)
     }
+  })
+
+  it('never ends with 0 when its answer did not get out', async () => {
+    const full = openSync('/dev/full', 'w')
+    const verify = [CLI, 'audit', 'verify', '--site', site.root]
+    for (const args of [verify, [...verify, '--json'], [CLI, 'audit', 'search', '--site', site.root], [CLI, 'help']]) {
+      const { status, stderr } = spawnSync(process.execPath, args, {
+        stdio: ['ignore', full, 'pipe'],
+        encoding: 'utf8',
+      })
+      expect([args.slice(1, 3), status]).toEqual([args.slice(1, 3), 20])
+      expect(stderr).toContain('The answer could not be written. [ENOSPC]')
+    }
+    const silent = spawnSync(process.execPath, [CLI, 'audit', 'search', '--what'], { stdio: ['ignore', 'pipe', full] })
+    expect(silent.status).toBe(2)
+    closeSync(full)
+    const child = spawn(process.execPath, verify, { stdio: ['ignore', 'pipe', 'ignore'] })
+    child.stdout.destroy()
+    expect(await new Promise((resolve) => child.on('close', resolve))).toBe(141)
   })
 
   it('takes --site anywhere, and refuses it without a folder', () => {

@@ -39,7 +39,7 @@ it('a box that ran release 2 refuses release 1 at its next start, rightly signed
   timeout: 60_000,
 }, async () => {
   expect(await slotAfterStart()).toMatchObject({ state: 'active', fault: null })
-  rmSync(site.path('store/news2'), { recursive: true })
+  rmSync(site.path('store/slots/news2.json'))
   const tools = { provider: createCryptoProvider(), randomness: systemRandomness, progress: () => {} }
   await installModels(site, [numbered(1)], tools)
   expect(await slotAfterStart()).toMatchObject({ state: 'unavailable', fault: 'package_downgrade' })

@@ -55,6 +55,10 @@ export interface AuditLog {
   pseudonymOf(identifier: string): string | undefined
   /** @throws AuditError audit_log_damaged for a leaf that is not what its hash says */
   check(stored: StoredLeaf): FoundLeaf
+  /** The note of the first checkpoint that speaks for a leaf. @throws AuditError audit_log_damaged when the log did not sign it */
+  noteFor(index: number): Promise<string>
+  /** Does a leaf with this hash stand at this place now, also behind the checkpoint? */
+  holds(index: number, hash: string): boolean
   /** @returns undefined when the subject was erased. @throws AuditError audit_log_damaged, StorageError storage_body_damaged */
   open(body: SealedBody, committed: Leaf): OpenedRecord | undefined
   close(): void
@@ -77,7 +81,9 @@ export async function openAuditLog(site: AuditSite, tools: AuditTools): Promise<
     if (newest === undefined) throw new AuditError('audit_log_damaged')
     const checkpoint = await openCheckpoint(newest.note, verifier, site.origin)
     if (checkpoint.size !== newest.size) throw new AuditError('audit_log_damaged')
-    return describeLog(database, search, subjectKey, { checkpoint, note: newest.note })
+    const isSigned = async ({ size, note }: { size: number; note: string }) =>
+      (await openCheckpoint(note, verifier, site.origin)).size === size
+    return describeLog(database, search, subjectKey, { checkpoint, note: newest.note }, isSigned)
   } catch (error) {
     database.close()
     throw error
@@ -89,6 +95,7 @@ function describeLog(
   search: LeafSearch,
   subjectKey: Uint8Array,
   signed: Pick<AuditLog, 'checkpoint' | 'note'>,
+  isSigned: (row: { size: number; note: string }) => Promise<boolean>,
 ): AuditLog {
   const keys = openSubjectKeys(database, subjectKey)
   return {
@@ -104,6 +111,16 @@ function describeLog(
         text: Buffer.from(leaf).toString('utf8'),
         hash: Buffer.from(hash).toString('hex'),
       }
+    },
+    // Every checkpoint in the file can be written by whoever holds its key; what is shown as signed has been checked.
+    noteFor: async (index) => {
+      const row = search.covering(index)
+      if (row === undefined || !(await isSigned(row).catch(() => false))) throw new AuditError('audit_log_damaged')
+      return row.note
+    },
+    holds: (index, hash) => {
+      const stored = search.at(index)
+      return stored !== undefined && leafHash(stored.leaf).toString('hex') === hash
     },
     open: (sealed, committed) => {
       const key = keys.keyOf(sealed.subject)

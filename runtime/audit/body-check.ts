@@ -1,8 +1,9 @@
 import type { Database } from '../storage/database.ts'
+import { CHANGES_VERSION } from '../storage/schema.ts'
 import { openBody, type SealedBody } from '../storage/sealed-body.ts'
 import type { SubjectKeys } from '../storage/subjects.ts'
 import { type Finding, MAX_FINDINGS } from './findings.ts'
-import type { Leaf } from './leaf.ts'
+import { imageVersionKinds, type Leaf } from './leaf.ts'
 import { readLeaf, type WalkedLeaf } from './leaf-walk.ts'
 
 interface ActivationColumns {
@@ -11,6 +12,7 @@ interface ActivationColumns {
   readonly version: string
   readonly packageHash: string
   readonly releaseCounter: number
+  readonly event: string | null
 }
 
 const meanings = {
@@ -22,6 +24,9 @@ const meanings = {
   activationEdited: 'The activation differs from its leaf.',
   activationMissing: 'The activation that this leaf speaks of is missing.',
   activationExtra: 'An activation stands here that no leaf speaks of.',
+  imageEdited: 'The remembered version of the image targets differs from its leaf.',
+  imageMissing: 'The version of the image targets that this leaf speaks of is not remembered.',
+  imageExtra: 'A version of the image targets is remembered that no leaf speaks of.',
 } as const
 
 /** Holds bodies and activations against their leaves, leaf by leaf, in constant memory. */
@@ -29,18 +34,25 @@ export class BodyCheck {
   bodies = 0
   readonly findings: Finding[] = []
   readonly #keys: SubjectKeys
-  readonly #activation: (index: number) => ActivationColumns | undefined
+  readonly #activation: (index: number) => (ActivationColumns & { readonly change: string | null }) | undefined
   /** Commitments of bodies found under another leaf → place of their finding, to see whether their own leaf comes later. */
   readonly #strays = new Map<string, number>()
+  readonly #imageVersion: (index: number) => number | undefined
   #activations = 0
+  #imageVersions = 0
 
   constructor(database: Database, keys: SubjectKeys) {
     this.#keys = keys
-    const activation = database.prepare<ActivationColumns>(
-      `SELECT slot, model_id AS modelId, version, package_hash AS packageHash, release_counter AS releaseCounter
-       FROM activations WHERE idx = ?`,
+    const knowsChanges = hasChanges(database)
+    const activation = database.prepare<ActivationColumns & { readonly change: string | null }>(
+      `SELECT slot, model_id AS modelId, version, package_hash AS packageHash, release_counter AS releaseCounter,
+       ${knowsChanges ? 'event, change' : 'NULL AS event, NULL AS change'} FROM activations WHERE idx = ?`,
     )
     this.#activation = (index) => activation.get(index)
+    const image = knowsChanges
+      ? database.prepare<{ version: number }>('SELECT version FROM image_versions WHERE idx = ?')
+      : undefined
+    this.#imageVersion = (index) => image?.get(index)?.version
   }
 
   /** @param row the body stored for this leaf, if any */
@@ -50,6 +62,7 @@ export class BodyCheck {
     this.#claimStray(leaf.body)
     this.#report('body', this.#bodyFault(leaf, row), index, provenBefore)
     this.#report('activation', this.#activationFault(index, leaf), index, provenBefore)
+    this.#report('activation', this.#imageFault(index, leaf), index, provenBefore)
   }
 
   /** Rows that no leaf stands for. To be called after the last leaf. */
@@ -58,9 +71,20 @@ export class BodyCheck {
       .prepare<{ idx: number }>('SELECT idx FROM bodies WHERE idx NOT IN (SELECT idx FROM leaves) ORDER BY idx LIMIT 1')
       .get()
     if (orphan !== undefined) this.#reportOrphan('body', meanings.bodyExtra, orphan.idx, proven)
-    const rows = database.prepare<{ count: number }>('SELECT count(*) AS count FROM activations').get()
-    if (rows === undefined || rows.count <= this.#activations) return
-    this.#reportOrphan('activation', meanings.activationExtra, firstStrayActivation(database), proven)
+    if (rowsOf(database, 'activations') > this.#activations)
+      this.#reportOrphan(
+        'activation',
+        meanings.activationExtra,
+        firstStray(database, 'activations', isActivation),
+        proven,
+      )
+    if (hasChanges(database) && rowsOf(database, 'image_versions') > this.#imageVersions)
+      this.#reportOrphan(
+        'activation',
+        meanings.imageExtra,
+        firstStray(database, 'image_versions', saysImageVersion),
+        proven,
+      )
   }
 
   #reportOrphan(what: Finding['what'], meaning: string, position: number, proven: number): void {
@@ -109,25 +133,56 @@ export class BodyCheck {
   }
 
   #activationFault(index: number, leaf: Leaf): Fault | undefined {
-    if (leaf.kind !== 'activated') return undefined
+    if (!isActivation(leaf)) return undefined
     const row = this.#activation(index)
     if (row === undefined) return { finding: 'deleted', meaning: meanings.activationMissing }
     this.#activations += 1
-    const isSame = Object.entries(row).every(([name, value]) => leaf[name] === value)
-    return isSame ? undefined : { finding: 'edited', meaning: meanings.activationEdited }
+    const { change, ...columns } = row
+    const isItsKind = leaf.kind === (change === 'rollback' ? 'rolled-back' : 'activated')
+    const isSame = Object.entries(columns).every(([name, value]) => (leaf[name] ?? null) === value)
+    return isItsKind && isSame ? undefined : { finding: 'edited', meaning: meanings.activationEdited }
   }
+
+  #imageFault(index: number, leaf: Leaf): Fault | undefined {
+    if (!saysImageVersion(leaf)) return undefined
+    const version = this.#imageVersion(index)
+    if (version === undefined) return { finding: 'deleted', meaning: meanings.imageMissing }
+    this.#imageVersions += 1
+    return version === leaf.imageVersion ? undefined : { finding: 'edited', meaning: meanings.imageEdited }
+  }
+}
+
+const isActivation = ({ kind }: Leaf): boolean => kind === 'activated' || kind === 'rolled-back'
+
+function saysImageVersion({ kind, imageVersion }: Leaf): boolean {
+  return imageVersion !== undefined && imageVersionKinds.some((known) => known === kind)
+}
+
+/** A database that no newer runtime has opened yet is read as it is. */
+function hasChanges(database: Database): boolean {
+  const row = database.prepare<{ version: number | null }>('SELECT max(version) AS version FROM migrations').get()
+  return (row?.version ?? 0) >= CHANGES_VERSION
+}
+
+function rowsOf(database: Database, table: 'activations' | 'image_versions'): number {
+  return database.prepare<{ count: number }>(`SELECT count(*) AS count FROM ${table}`).get()?.count ?? 0
 }
 
 type Fault = Pick<Finding, 'finding' | 'meaning'>
 
 const SUBJECT_SWAPPED: Fault = { finding: 'edited', meaning: meanings.subjectSwapped }
 
-function firstStrayActivation(database: Database): number {
+function firstStray(
+  database: Database,
+  table: 'activations' | 'image_versions',
+  isSpokenOf: (leaf: Leaf) => boolean,
+): number {
   const rows = database.prepare<{ idx: number; leaf: Uint8Array | null }>(
-    'SELECT a.idx, l.leaf FROM activations a LEFT JOIN leaves l ON l.idx = a.idx ORDER BY a.idx',
+    `SELECT a.idx, l.leaf FROM ${table} a LEFT JOIN leaves l ON l.idx = a.idx ORDER BY a.idx`,
   )
   for (const { idx, leaf } of rows.iterate()) {
-    if (leaf === null || readLeaf(leaf)?.kind !== 'activated') return idx
+    const known = leaf === null ? undefined : readLeaf(leaf)
+    if (known === undefined || !isSpokenOf(known)) return idx
   }
   return 0
 }

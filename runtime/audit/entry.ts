@@ -5,7 +5,7 @@ import type { StoredActivation } from '../storage/evidence-writer.ts'
 import { type SealedBody, sealBody } from '../storage/sealed-body.ts'
 import type { Subject, SubjectRegister } from '../storage/subjects.ts'
 import { AuditError } from './errors.ts'
-import { encodeLeaf, type LeafDraft } from './leaf.ts'
+import { encodeLeaf, imageVersionKinds, type LeafDraft } from './leaf.ts'
 import type { ActivationRow, Evidence } from './types.ts'
 
 /** One event, checked and sealed: everything about it that does not depend on its place in the log. */
@@ -14,6 +14,7 @@ export interface Entry {
   readonly body: { readonly subject: Subject; readonly row: SealedBody } | undefined
   readonly outbound: string | undefined
   readonly activation: StoredActivation | undefined
+  readonly imageVersion: number | undefined
   /** How much it will write, roughly. */
   readonly bytes: number
 }
@@ -34,6 +35,7 @@ export function prepareEntry(evidence: Evidence, subjects: SubjectRegister, rand
   const leaf = {
     ...evidence.leaf,
     ...(evidence.activation === undefined ? {} : activationMembers(evidence.leaf, evidence.activation)),
+    ...(evidence.imageVersion === undefined ? {} : imageMember(evidence.leaf, evidence.imageVersion)),
     ...(sealed === undefined ? {} : { body: sealed.commitment }),
   }
   const encoded = encodeLeaf(leaf, LONGEST_SEQUENCE, 0)
@@ -43,6 +45,7 @@ export function prepareEntry(evidence: Evidence, subjects: SubjectRegister, rand
     body: sealed?.body,
     outbound,
     activation: evidence.activation,
+    imageVersion: evidence.imageVersion,
     bytes: encoded.length + (sealed?.body.row.sealed.length ?? 0) + (outbound?.length ?? 0),
   }
 }
@@ -67,11 +70,20 @@ function sealContent(body: Parameters<typeof sealBody>[0], subject: Subject, ran
 
 /** The floor is security state: its row is also said in the leaf, so that the verifier can compare the two. */
 function activationMembers(leaf: LeafDraft, activation: ActivationRow): Record<string, string | number> {
-  const { slot, modelId, version, packageHash, releaseCounter } = activation
-  const members = { slot, modelId, version, packageHash, releaseCounter }
+  const { slot, modelId, version, packageHash, releaseCounter, event, change = 'activate' } = activation
+  const members = { slot, modelId, version, packageHash, releaseCounter, ...(event === undefined ? {} : { event }) }
   const differs = Object.entries(members).some(([name, value]) => leaf[name] !== undefined && leaf[name] !== value)
-  if (leaf.kind !== 'activated' || differs) throw new AuditError('audit_evidence_invalid', { about: 'activation' })
+  const isItsKind = leaf.kind === (change === 'rollback' ? 'rolled-back' : 'activated')
+  if (!isItsKind || differs) throw new AuditError('audit_evidence_invalid', { about: 'activation' })
   return members
+}
+
+/** The version below which image targets are refused is security state, too. */
+function imageMember(leaf: LeafDraft, imageVersion: number): Record<string, number> {
+  const isItsKind = imageVersionKinds.some((kind) => kind === leaf.kind)
+  if (!isItsKind || leaf.imageVersion !== undefined)
+    throw new AuditError('audit_evidence_invalid', { about: 'image version' })
+  return { imageVersion }
 }
 
 /** The schema is the wall: nothing it does not name reaches the outbox. */

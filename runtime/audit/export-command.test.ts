@@ -10,6 +10,7 @@ import type { AuditSite } from './audit-log.ts'
 import { auditExportCommand } from './export-command.ts'
 import { csvCell } from './export-lines.ts'
 import { auditSearchCommand } from './search-command.ts'
+import { auditShowCommand } from './show-command.ts'
 import { commandSite, decided, judged, runCommand, wasRead } from './testkit/command-fixture.ts'
 import { type LogSite, makeSite, openSite, removeSite, verifySite } from './testkit/ledger-fixture.ts'
 
@@ -160,6 +161,17 @@ describe('an export as NDJSON', () => {
     expect(await asked()).toBe(before + 1)
   })
 
+  test('is tied to the log: the leaf that recorded it has the digest over the hashes of what the file holds', async () => {
+    const path = newFile()
+    await run(['--output', path, '--client', 'monitor-1', '--to', '2027-01-01T00:00:00Z'])
+    const { head, leaves } = readExport(path)
+    expect(leaves.length).toBeGreaterThan(100)
+    const digest = sha256(...leaves.map(({ hash }) => Buffer.from(hash, 'hex'))).toString('hex')
+    expect(head.digest).toBe(digest)
+    const shown = await runCommand(auditShowCommand, ['--leaf', String(head.evidence.leafIndex), '--json'], place)
+    expect(JSON.parse(shown.stdout)).toMatchObject({ hash: head.evidence.leafHash, leaf: { kind: 'exported', digest } })
+  })
+
   test('of nothing is a file that says so', async () => {
     const path = newFile()
     expect((await run(['--output', path, '--client', 'nobody'])).code).toBe(0)
@@ -228,6 +240,19 @@ describe('the file', () => {
     expect((await run(['--output', path, '--force', '--model', 'model-b'])).code).toBe(0)
     expect(readExport(path).leaves).toHaveLength(1)
     expect(statSync(path).mode & 0o777).toBe(0o600)
+  })
+
+  test('never takes the name of what is not a file', async () => {
+    const device = join(site.directory, 'pipe')
+    spawnSync('mkfifo', [device])
+    const folder = join(site.directory, 'folder')
+    mkdirSync(folder)
+    const before = sizeOfLog()
+    for (const path of [device, folder]) {
+      const { code, stderr } = await run(['--output', path, '--force'])
+      expect([code, stderr]).toEqual([20, expect.stringContaining('audit_export_unwritable')])
+    }
+    expect([statSync(device).isFIFO(), statSync(folder).isDirectory(), sizeOfLog()]).toEqual([true, true, before])
   })
 
   test('replaces a link, not what it points to', async () => {

@@ -1,7 +1,9 @@
+import { createHash } from 'node:crypto'
 import { parseArgs } from 'node:util'
 import type { AuditLog, AuditSite } from './audit-log.ts'
 import { AuditCommandError } from './command-errors.ts'
 import { type AuditIo, auditExitCodes, reportProgress, runAuditCommand } from './command-io.ts'
+import { AuditError } from './errors.ts'
 import { createExportFile, type ExportFile } from './export-file.ts'
 import { csv, type ExportHead, ndjson } from './export-lines.ts'
 import { operatorClient } from './operator-event.ts'
@@ -103,18 +105,22 @@ async function exportLeaves(request: ExportRequest, log: AuditLog, site: AuditSi
 interface Counts {
   readonly leaves: number
   readonly records: number
+  /** SHA-256 over the hashes of the exported leaves in their order, lowercase hex. */
+  readonly digest: string
 }
 
 function count(log: AuditLog, query: Query, withRecords: boolean, io: AuditIo): Counts {
   const progress = reportProgress(io.stderr)
+  const digest = createHash('sha256')
   let leaves = 0
   let records = 0
-  for (const { index } of findLeaves(log, { ...query, onProgress: progress.step })) {
+  for (const { index, hash } of findLeaves(log, { ...query, onProgress: progress.step })) {
+    digest.update(hash, 'hex')
     leaves += 1
     if (withRecords && log.search.body(index) !== undefined) records += 1
   }
   progress.end()
-  return { leaves, records }
+  return { leaves, records, digest: digest.digest('hex') }
 }
 
 function record(
@@ -137,7 +143,7 @@ function record(
     end: log.checkpoint.size,
     ...counts,
   } as const
-  return recordOperatorEvent(site, event, io)
+  return recordOperatorEvent(log, site, event, io)
 }
 
 function headOf(
@@ -168,11 +174,15 @@ function headOf(
 function write(file: ExportFile, head: ExportHead, query: Query, request: ExportRequest, log: AuditLog, io: AuditIo) {
   const format = formats[request.format]
   const progress = reportProgress(io.stderr)
+  const written = createHash('sha256')
   file.write(format.head(head))
   for (const found of findLeaves(log, { ...query, onProgress: progress.step })) {
+    written.update(found.hash, 'hex')
     const sealed = request.withRecords ? log.search.body(found.index) : undefined
     file.write(format.leaf(found, sealed === undefined ? undefined : log.open(sealed, found.leaf)))
   }
+  // The file holds what was recorded, or it does not get its name.
+  if (written.digest('hex') !== head.digest) throw new AuditError('audit_log_damaged')
   file.write(format.end({ leaves: head.leaves, records: head.records, sha256: file.sha256() }))
   progress.end()
 }

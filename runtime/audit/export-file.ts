@@ -5,6 +5,7 @@ import {
   fchmodSync,
   fsyncSync,
   linkSync,
+  lstatSync,
   openSync,
   readdirSync,
   renameSync,
@@ -36,6 +37,10 @@ const BUFFER_BYTES = 262_144
 export function createExportFile(path: string, mayReplace: boolean): ExportFile {
   if (!mayReplace && existsSync(path)) throw new AuditCommandError('audit_export_exists')
   return guarded(() => {
+    const there = lstatSync(path, { throwIfNoEntry: false })
+    // Replacing takes the name: a device such as /dev/null would be gone for the whole machine.
+    if (there !== undefined && !there.isFile() && !there.isSymbolicLink())
+      throw new AuditCommandError('audit_export_unwritable', { about: 'it is not a file' })
     removeLeftovers(path)
     return new PartialFile(path, mayReplace)
   })

@@ -22,6 +22,8 @@ export interface ExportHead {
   readonly content: 'leaves' | 'records'
   readonly leaves: number
   readonly records: number
+  /** SHA-256 over the leaves' hashes (32 bytes each) in the order of the file, lowercase hex; the leaf of the export has it too. */
+  readonly digest: string
   readonly exportedBy: string
   readonly exportedAt: string
   /** The leaf that says that this export was made. */

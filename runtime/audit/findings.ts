@@ -20,6 +20,8 @@ export interface LogReport {
   readonly checkpoints: number
   /** Size of the largest checkpoint whose signature holds. */
   readonly signedSize: number
+  /** Size of the checkpoint kept elsewhere that the log was held against; null: a cut end or an older copy would not show. */
+  readonly keptSize: number | null
   readonly firstAt: string | null
   readonly lastAt: string | null
   /** In the order of the log, at most {@link MAX_FINDINGS}. Empty: the log is sound. */

@@ -52,7 +52,7 @@ describe('evidence that is hidden while every leaf stands', () => {
     connection.unsafeMode(false)
   }
 
-  test.each(['bodies_about', 'activations_floor', 'activations_package'])(
+  test.each(['bodies_about', 'activations_floor', 'activations_package', 'activations_slot'])(
     'an index that was emptied (%s) is named, although schema and leaves are as they were',
     async (name) => {
       const site = await tampered((attacker) => emptyIndex(attacker, name))

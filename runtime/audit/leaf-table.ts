@@ -5,8 +5,8 @@ import type { Leaf } from './leaf.ts'
 const columns: readonly (readonly [title: string, width: number, cell: (found: FoundLeaf) => string])[] = [
   ['leaf', 9, ({ index }) => String(index)],
   ['at (UTC)', 24, ({ leaf }) => leaf.at],
-  ['kind', 10, ({ leaf }) => leaf.kind],
-  ['who', 24, ({ leaf }) => word(leaf.client)],
+  ['kind', 15, ({ leaf }) => leaf.kind],
+  ['who', 24, ({ leaf }) => word(leaf.client ?? leaf.by)],
   ['role', 14, ({ leaf }) => word(leaf.role)],
   ['what', 36, ({ leaf }) => what(leaf)],
   ['decision', 36, ({ leaf }) => word(decisionOf(leaf))],
@@ -36,7 +36,7 @@ function what(leaf: Leaf): string {
     return [leaf.model, leaf.outcome, leaf.alert === 'yes' ? 'ALERT' : ''].map(word).join(' ')
   if (leaf.kind === 'exported')
     return `${word(leaf.leaves)} leaves, ${word(leaf.records)} records as ${word(leaf.format)}`
-  const said = [leaf.verdict, leaf.modelId, leaf.version, leaf.code, leaf.route, leaf.scope, leaf.count]
+  const said = [leaf.verdict, leaf.slot === leaf.modelId ? undefined : leaf.slot, leaf.modelId, leaf.version, leaf.code, leaf.route, leaf.scope, leaf.count]
   return said.filter((part) => part !== undefined).join(' ')
 }
 

@@ -19,11 +19,18 @@ export const leafKinds = [
   'refused',
   /** A model went live in its slot. */
   'activated',
+  /** The model that was live before went live again. */
+  'rolled-back',
+  /** A package was refused and does not run. */
+  'package-refused',
   /** A local operator wrote leaves, or records too, to a file. */
   'exported',
   /** Requests that touch no patient data, counted per client, route and minute. */
   'counted',
 ] as const
+
+/** Kinds that say which image targets they were decided by; the database remembers the highest version. */
+export const imageVersionKinds = ['activated', 'rolled-back', 'package-refused'] as const satisfies readonly LeafKind[]
 
 export type LeafKind = (typeof leafKinds)[number]
 

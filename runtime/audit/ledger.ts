@@ -210,13 +210,13 @@ class GroupLedger implements LedgerHandle {
 /** Gives entries their place in the log. `at` is the wall clock as it stands, even when it was set back. */
 function place(entries: readonly Entry[], from: LogHead, atMs: number): { rows: EvidenceRows[]; head: LogHead } {
   let { frontier, chain } = from
-  const rows = entries.map(({ leaf, body, outbound, activation }) => {
+  const rows = entries.map(({ leaf, body, outbound, activation, imageVersion }) => {
     const index = frontier.size
     const bytes = encodeLeaf(leaf, index, atMs)
     const hash = leafHash(bytes)
     frontier = appendLeaf(frontier, hash)
     chain = chainHash(chain, hash)
-    return { leaf: { index, bytes, hash, chain }, body, outbound, activation }
+    return { leaf: { index, bytes, hash, chain }, body, outbound, activation, imageVersion }
   })
   return { rows, head: { frontier, chain } }
 }

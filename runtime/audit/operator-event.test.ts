@@ -13,6 +13,7 @@ const exported = {
   end: 9,
   leaves: 1,
   records: 0,
+  digest: 'ab'.repeat(32),
 }
 
 describe('what a local process may have recorded', () => {
@@ -37,6 +38,7 @@ describe('what a local process may have recorded', () => {
     ['a patient as a decision', { ...read, decision: 'Doe, Jane' }],
     ['a patient in the selection', { ...read, selection: { client: 'Doe, Jane' } }],
     ['an unknown part of a selection', { ...read, selection: { subject: 'x' } }],
+    ['an export that says nothing of its content', { ...exported, digest: undefined }],
     ['a negative count', { ...exported, leaves: -1 }],
   ])('%s is refused', (_, event) => expect(operatorEventSchema.safeParse(event).success).toBe(false))
 })

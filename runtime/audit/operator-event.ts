@@ -42,6 +42,8 @@ export const operatorEventSchema = z.discriminatedUnion('kind', [
     end: count,
     leaves: count,
     records: count,
+    /** What ties the file to the log: of leaves that were made up later there is no such leaf. */
+    digest: z.string().regex(/^[0-9a-f]{64}$/),
   }),
 ])
 export type OperatorEvent = z.infer<typeof operatorEventSchema>

@@ -10,8 +10,9 @@ import { silentLog } from '../../device/platform/log.ts'
 import { openDatabase } from '../storage/database.ts'
 import { StorageError } from '../storage/errors.ts'
 import { acquireInstanceLock } from '../storage/instance-lock.ts'
-import type { AuditSite } from './audit-log.ts'
+import type { AuditLog, AuditSite } from './audit-log.ts'
 import { AuditCommandError } from './command-errors.ts'
+import { verifyKeptCheckpoint } from './kept-checkpoint.ts'
 import { openLedger } from './ledger.ts'
 import { type OperatorEvent, operatorLeaf, positionSchema, RECORD_METHOD } from './operator-event.ts'
 import type { AuditPosition } from './types.ts'
@@ -31,13 +32,23 @@ const RETRY_MS = 100
 /**
  * Records what an operator is about to see, and returns once that is durable. There is one writer of the database: while the
  * runtime runs it writes, asked over its socket; otherwise this process takes the runtime's place for one leaf.
+ * @param log the log that is about to be read: the evidence must stand in it, not in that of another site
  * @throws AuditCommandError audit_evidence_unrecorded, `about` the code of what was in the way: then nothing may be shown
  */
 export async function recordOperatorEvent(
+  log: Pick<AuditLog, 'holds'>,
   site: AuditSite,
   event: OperatorEvent,
   tools: EvidenceTools,
 ): Promise<AuditPosition> {
+  const position = await writeEvent(site, event, tools)
+  // Whoever answered may serve a copy of this site, or another one: then nobody would find the leaf where it belongs.
+  if (!log.holds(position.leafIndex, position.leafHash))
+    throw new AuditCommandError('audit_evidence_unrecorded', { about: 'it was written to another log' })
+  return position
+}
+
+async function writeEvent(site: AuditSite, event: OperatorEvent, tools: EvidenceTools): Promise<AuditPosition> {
   const giveUpMs = tools.clock.monotonicMs() + HANDOVER_LIMIT_MS
   for (;;) {
     try {
@@ -80,6 +91,9 @@ async function writeAlone(site: AuditSite, event: OperatorEvent, tools: Evidence
     const database = openDatabase({ path: site.databasePath, key: tools.readFile(site.databaseKeyPath) })
     try {
       const { clock, randomness } = tools
+      // As at the start of a runtime: to a log that was rolled back nothing is added. The file itself is the runtime's to write.
+      if (site.keptCheckpointPath !== undefined)
+        await verifyKeptCheckpoint(site.keptCheckpointPath, database, verifier, site.origin)
       const options = { database, subjectKey, signer, verifier, origin: site.origin, clock, randomness, log: silentLog }
       const ledger = await openLedger(options)
       const position = await ledger.commit({ leaf: operatorLeaf(event) })

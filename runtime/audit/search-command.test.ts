@@ -139,6 +139,17 @@ describe('who saw a patient', () => {
     expect(reads.filter(({ leaf }) => leaf.decision === undefined)).toHaveLength(7)
   })
 
+  test('that a patient is not known here is told apart from one whom nobody looked at', async () => {
+    const never = ['--subject-stdin', '--to', '2020-01-01T00:00:00Z']
+    expect((await search(never, SUBJECT)).stdout).toMatch(/^Nothing found among the \d+ leaves of \S+\.\n$/)
+    expect((await found(never, SUBJECT)).end).toMatchObject({ leaves: 0, subject: 'known' })
+    const mistyped = SUBJECT.replace('0', 'O')
+    expect((await search(never, mistyped)).stdout).toContain('No such patient is known here')
+    expect((await found(never, mistyped)).end).toMatchObject({ leaves: 0, subject: 'unknown' })
+    expect((await found(['--limit', '1'])).end).toMatchObject({ subject: null })
+    expect((await found(['--pseudonym', 'P-0000-0000'])).end).toMatchObject({ subject: 'unknown' })
+  })
+
   test('no evidence, no answer: while another process holds the log and does not answer', async () => {
     const lock = acquireInstanceLock(`${place.databasePath}.lock`)
     const { code, stdout, stderr } = await search(['--subject-stdin'], SUBJECT)
@@ -183,6 +194,26 @@ describe('what a model said, what a client did', () => {
       after = ['--after', String(page.end.after)]
     }
     expect(ids(seen)).toEqual(expected((index) => index % 4 === 2))
+  })
+
+  test('what a person at the box did has also what was done to models on their word, and nothing of a client of that name', async () => {
+    const other = await makeSite()
+    const { ledger } = await openSite(other)
+    const refused = { kind: 'package-refused', slot: 'model-a', model: 'model-a', code: 'package_signature_invalid' } as const
+    await ledger.commit({ leaf: { ...refused, by: 'auditor' } })
+    await ledger.commit({ leaf: { ...refused, by: 'local:auditor' } })
+    await ledger.commit({ leaf: { ...refused, by: 'somebody' } })
+    await ledger.commit(decided('d1', 'p', { client: 'auditor' }))
+    await ledger.commit({ leaf: { kind: 'counted', client: '(others)', role: '(others)', route: '(others)', count: 9 } })
+    await ledger.close()
+    const of = async (client: string) => {
+      const { stdout } = await runCommand(auditSearchCommand, ['--client', client, '--json'], commandSite(other))
+      return [...stdout.matchAll(/"index":(\d+)/g)].map(([, index]) => Number(index))
+    }
+    expect(await of('local:auditor')).toEqual([1, 2])
+    expect(await of('auditor')).toEqual([4])
+    expect(await of('(others)')).toEqual([5])
+    removeSite(other)
   })
 
   test('by time alone, over a clock that was set back', async () => {

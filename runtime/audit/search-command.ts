@@ -73,7 +73,7 @@ async function search(request: SearchRequest, log: AuditLog, site: AuditSite, io
   const pseudonym = pseudonymOf(request.subject, log)
   if (pseudonym !== undefined) {
     const decision = log.search.decisionOf(pseudonym)
-    await recordOperatorEvent(site, { kind: 'read', operator: io.operator, scope: 'subject', decision, selection }, io)
+    await recordOperatorEvent(log, site, { kind: 'read', operator: io.operator, scope: 'subject', decision, selection }, io)
   }
   const progress = reportProgress(io.stderr)
   let last: FoundLeaf | undefined
@@ -91,15 +91,25 @@ async function search(request: SearchRequest, log: AuditLog, site: AuditSite, io
   }
   progress.end()
   const next = isMore ? (last?.index ?? null) : null
-  io.stdout.write(json ? `${JSON.stringify(endOf(log, count, next))}\n` : summary(log, count, next))
+  const subject = pseudonym === undefined ? null : isKnown(log, pseudonym) ? 'known' : 'unknown'
+  io.stdout.write(json ? `${JSON.stringify(endOf(log, count, next, subject))}\n` : summary(log, count, next, subject))
   return count === 0 ? auditExitCodes.nothingFound : auditExitCodes.found
 }
 
-function endOf({ checkpoint }: AuditLog, leaves: number, after: number | null) {
-  return { type: 'end', origin: checkpoint.origin, size: checkpoint.size, leaves, after }
+/** That nobody looked at a patient is one thing; that no such patient is known here, as after a slip in typing, another. */
+type SubjectKnown = 'known' | 'unknown' | null
+
+function isKnown(log: AuditLog, pseudonym: string): boolean {
+  return log.search.recordsOf(pseudonym).length > 0
 }
 
-function summary({ checkpoint }: AuditLog, count: number, after: number | null): string {
+function endOf({ checkpoint }: AuditLog, leaves: number, after: number | null, subject: SubjectKnown) {
+  return { type: 'end', origin: checkpoint.origin, size: checkpoint.size, leaves, after, subject }
+}
+
+function summary({ checkpoint }: AuditLog, count: number, after: number | null, subject: SubjectKnown): string {
+  const found = count === 0 ? 'Nothing found' : `${count} found`
+  const unknown = subject === 'unknown' ? ' No such patient is known here: mistyped, never seen, or erased.' : ''
   const more = after === null ? '' : ` There are more: --after ${after}.`
-  return `${count === 0 ? 'Nothing found' : `${count} found`} among the ${checkpoint.size} leaves of ${checkpoint.origin}.${more}\n`
+  return `${found} among the ${checkpoint.size} leaves of ${checkpoint.origin}.${unknown}${more}\n`
 }

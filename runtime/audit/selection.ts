@@ -6,13 +6,15 @@ import { parseMoment } from './moment.ts'
 const moment = z.string().regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/)
 /** Names as leaves carry them: of clients, models, codes. Nothing else could be found, and nothing else gets into evidence. */
 const name = z.string().regex(/^[A-Za-z0-9._:-]{1,128}$/)
+/** Also those together that were too many to be counted each under its name. */
+const clientName = z.string().regex(/^(?:[A-Za-z0-9._:-]{1,128}|\(others\))$/)
 
 /** What is asked of the log; whose record it is about is said apart from it. */
 export const selectionSchema = z.strictObject({
   from: moment.optional(),
   to: moment.optional(),
   kind: z.enum(leafKinds).optional(),
-  client: name.optional(),
+  client: clientName.optional(),
   model: name.optional(),
   outcome: name.optional(),
   alert: z.enum(['yes', 'no']).optional(),

@@ -111,6 +111,23 @@ describe('wardstone audit show', () => {
     }
   })
 
+  test('a checkpoint that the log did not sign is not shown as one', async () => {
+    const attacker = new Attacker(site)
+    const { note } = attacker.connection.prepare('SELECT note FROM checkpoints WHERE size = 4').get() as { note: string }
+    const [origin = '', size = '', , ...rest] = note.split('\n')
+    const forged = [origin, size, Buffer.alloc(32, 7).toString('base64'), ...rest].join('\n')
+    attacker.run('UPDATE checkpoints SET note = ? WHERE size = 4', forged)
+    attacker.leave()
+    const tampered = [await show('--leaf', '3'), await show('--leaf', '3', '--json')]
+    const restore = new Attacker(site)
+    restore.run('UPDATE checkpoints SET note = ? WHERE size = 4', note)
+    restore.leave()
+    for (const { code, stdout, stderr } of tampered) {
+      expect([code, stdout]).toEqual([20, ''])
+      expect(stderr).toContain('audit_log_damaged')
+    }
+  })
+
   test('the record of an erased patient is said to be gone; its leaf stands', async () => {
     const attacker = new Attacker(site)
     attacker.run("DELETE FROM subjects WHERE pseudonym = (SELECT subject FROM bodies WHERE id = 'x2')")

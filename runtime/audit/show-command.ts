@@ -71,7 +71,7 @@ async function showLeaf({ leaf: index, json }: { leaf: number; json: boolean }, 
   if (stored === undefined) return nothing(io, json)
   const found = log.check(stored)
   const chain = Buffer.from(stored.chain).toString('hex')
-  const checkpoint = log.search.covering(index)?.note ?? log.note
+  const checkpoint = await log.noteFor(index)
   io.stdout.write(
     json
       ? `${JSON.stringify({ index, size: log.checkpoint.size, hash: found.hash, chain, checkpoint, leaf: found.leaf })}\n`
@@ -94,6 +94,7 @@ async function showRecord({ id, json }: { id: string; json: boolean }, log: Audi
   if (body === undefined || body.index >= log.checkpoint.size) return nothing(io, json)
   const decision = body.about ?? body.id
   await recordOperatorEvent(
+    log,
     site,
     { kind: 'read', operator: io.operator, scope: 'decision', decision, selection: {} },
     io,

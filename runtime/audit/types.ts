@@ -15,8 +15,10 @@ export interface Evidence {
   }
   /** The narrowed row that may leave the box. */
   readonly outbound?: OutboundRow
-  /** Raises the version floor of a model; the leaf is of kind `activated` and gets these members. */
+  /** Raises the version floor of a model; the leaf is of kind `activated` or `rolled-back` and gets these members. */
   readonly activation?: ActivationRow
+  /** Image targets below this version are refused from now on; of kinds that are decided by them. The leaf gets it as a member. */
+  readonly imageVersion?: number | undefined
 }
 
 export interface ActivationRow {
@@ -25,6 +27,9 @@ export interface ActivationRow {
   readonly version: string
   readonly packageHash: string
   readonly releaseCounter: number
+  /** The change of the slot that this is: 128 bits, lowercase hex. */
+  readonly event?: string
+  readonly change?: 'activate' | 'rollback'
 }
 
 /** Where an event stands in the log: the answer carries it. */

@@ -69,7 +69,7 @@ describe('wardstone audit verify', () => {
     const { code, stdout, stderr } = await run([])
     expect([code, stderr]).toEqual([0, ''])
     expect(stdout).toMatch(
-      /^Sound: 6 leaves, 5 records, 6 checkpoints, from 2026-01-01T\S+ to 2026-01-01T\S+\. Signed up to leaf 6\.\n$/,
+      /^Sound: 6 leaves, 5 records, 6 checkpoints, from 2026-01-01T\S+ to 2026-01-01T\S+\. Signed up to leaf 6\.\nNot held against a checkpoint kept elsewhere: .*\n$/,
     )
   })
 
@@ -79,6 +79,7 @@ describe('wardstone audit verify', () => {
       leaves: 6,
       bodies: 5,
       signedSize: 6,
+      keptSize: null,
       findings: [],
     })
   })

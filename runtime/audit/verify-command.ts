@@ -115,7 +115,8 @@ function summary(report: LogReport): string {
   const counted = `${report.leaves} leaves, ${report.bodies} records, ${report.checkpoints} checkpoints`
   const range = report.firstAt === null ? '' : `, from ${report.firstAt} to ${report.lastAt}`
   const [first, ...others] = report.findings
-  if (first === undefined) return `Sound: ${counted}${range}. Signed up to leaf ${report.signedSize}.\n`
+  if (first === undefined)
+    return `Sound: ${counted}${range}. Signed up to leaf ${report.signedSize}.\n${heldAgainst(report)}\n`
   const lines = [
     `NOT SOUND: ${nameOf(first)}, at ${placeOf(first)}.`,
     first.meaning,
@@ -126,6 +127,13 @@ function summary(report: LogReport): string {
       .map((finding) => `Also: ${nameOf(finding)}, at ${placeOf(finding)}. ${finding.meaning}`),
   ]
   return `${lines.join('\n')}\n`
+}
+
+/** "Sound" must not be taken for more than it is: how far it reaches depends on what it was held against. */
+function heldAgainst({ keptSize }: LogReport): string {
+  return keptSize === null
+    ? 'Not held against a checkpoint kept elsewhere: had the end been cut off, or an older copy put back, it would not show.'
+    : `Held against a checkpoint of ${keptSize} leaves that was kept elsewhere.`
 }
 
 const nameOf = ({ finding }: Finding): string => finding.replace('-', ' ')

@@ -131,7 +131,9 @@ describe('against a checkpoint that somebody else kept', () => {
   test('a log that only grew since: sound', async () => {
     kept = readCheckpoint(site)
     await write(20, 40)
-    expect((await command('--checkpoint', keptFile())).code).toBe(0)
+    const { code, stdout } = await command('--checkpoint', keptFile())
+    expect([code, stdout]).toEqual([0, expect.stringContaining('Held against a checkpoint of 21 leaves')])
+    expect((await command()).stdout).toContain('Not held against a checkpoint kept elsewhere')
   })
 })
 

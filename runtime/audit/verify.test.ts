@@ -407,7 +407,7 @@ const cases: Case[] = [
   },
   {
     name: 'adds an activation',
-    tamper: (a) => a.run("INSERT INTO activations VALUES (12, 's', 'm', '1.0.0', 'x', 9)"),
+    tamper: (a) => a.run("INSERT INTO activations VALUES (12, 's', 'm', '1.0.0', 'x', 9, NULL, NULL)"),
     finding: 'inserted',
     what: 'activation',
     at: 12,

@@ -83,6 +83,7 @@ async function verifySnapshot(options: VerifyOptions, known: Checkpoint | undefi
     bodies: bodies.bodies,
     checkpoints: notes.count,
     signedSize: notes.signedSize,
+    keptSize: known?.size ?? null,
     ...times,
     findings: findings.slice(0, MAX_FINDINGS),
   }

@@ -13,7 +13,8 @@ import { InferenceError } from '../inference/errors.ts'
 import type { ModelWorker } from '../inference/types.ts'
 import { StorageError } from '../storage/errors.ts'
 import { type DecisionRoom, decide } from './decide.ts'
-import type { ActiveModel, DecisionRecord, DecisionRequest, Slot } from './types.ts'
+import { SlotRegistry } from './slot-registry.ts'
+import type { ActiveModel, DecisionRecord, DecisionRequest } from './types.ts'
 
 const caller: Principal = { clientId: 'monitor-1', role: 'bedside', fingerprint: '0'.repeat(64), strength: 'mtls' }
 const draft = sampleDraft()
@@ -46,7 +47,7 @@ function bench(): Bench {
     onRun: async () => scored,
     onCommit: async () => {},
     room: {
-      slots: new Map<string, Slot>([
+      models: new SlotRegistry([
         ['sample', { state: 'active', model: activeModel((inputs, deadlineMs) => made.onRun(inputs, deadlineMs)) }],
         ['broken', { state: 'unavailable', fault: 'package_hash_mismatch' }],
       ]),
@@ -180,7 +181,7 @@ describe('decide', () => {
 
   it('answers without explanation, and says why, where the box is slower than the package allows', async () => {
     const made = bench()
-    const slot = made.room.slots.get('sample')
+    const slot = made.room.models.slots.get('sample')
     const spec = {
       method: 'exact-shapley',
       output: 'aggregate',
@@ -192,7 +193,7 @@ describe('decide', () => {
     const contract = { ...spotContract, explanation: { ...spec, groups: [], baseline: [] } }
     if (slot?.state !== 'active') expect.fail('no model')
     const slow = { ...slot.model, manifest: { ...manifest, contract }, explanationMs: 11 }
-    const room = { ...made.room, slots: new Map<string, Slot>([['sample', { state: 'active', model: slow }]]) }
+    const room = { ...made.room, models: new SlotRegistry([['sample', { state: 'active', model: slow }]]) }
     const { decision } = await decide(request(), caller, room)
     expect(decision).toMatchObject({
       outcome: 'scored',

@@ -13,12 +13,12 @@ import { InferenceError } from '../inference/errors.ts'
 import { decisionEvidence } from './evidence.ts'
 import { explain, unexplained } from './explain.ts'
 import { advisoryFor, narrateRefusal, narrateResult } from './narrate.ts'
-import { requireModel } from './slots.ts'
+import type { Models } from './slot-registry.ts'
 import { Stopwatch } from './stopwatch.ts'
-import type { ActiveModel, Decision, DecisionAnswer, DecisionRequest, Explanation, Slots } from './types.ts'
+import type { ActiveModel, Decision, DecisionAnswer, DecisionRequest, Explanation } from './types.ts'
 
 export interface DecisionRoom {
-  readonly slots: Slots
+  readonly models: Models
   readonly ledger: Ledger
   readonly subjects: { open(subject: string): { readonly pseudonym: string } }
   readonly clock: Clock
@@ -56,7 +56,9 @@ export async function decide(request: DecisionRequest, caller: Principal, room: 
   // The HTTP hook has asked the policy already; an adapter that forgot to must not get past here.
   authorise(caller, 'decision.create')
   const watch = new Stopwatch(room.clock)
-  const model = requireModel(room.slots, request.model)
+  // Held to the end: a change of models stops no worker under a request that has begun.
+  using lease = room.models.lease(request.model)
+  const { model } = lease
   const decidedAtMs = room.clock.nowMs()
   const assessed = await assess(request, model, decidedAtMs, watch, caller.clientId)
   const identity = {

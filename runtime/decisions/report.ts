@@ -1,17 +1,24 @@
 import type { InputSpec } from '../../models/contract/schema.ts'
 import type { HealthReport, ModelSummary } from './service-types.ts'
-import type { Slot, Slots } from './types.ts'
+import type { Models } from './slot-registry.ts'
+import type { ActiveModel, Slot } from './types.ts'
 
 /** Each slot, what runs in it and what it wants to be told. */
-export function summariseModels(slots: Slots): ModelSummary[] {
-  return [...slots].map(([slot, content]) =>
-    content.state === 'active' ? describeActive(slot, content) : describeFault(slot, faultOf(content)),
-  )
+export function summariseModels({ slots, candidate }: Pick<Models, 'slots' | 'candidate'>): ModelSummary[] {
+  return [...slots].map(([slot, content]) => ({
+    ...(content.state === 'active' ? describeActive(slot, content) : describeFault(slot, faultOf(content))),
+    candidate: candidateOf(slot, candidate),
+  }))
+}
+
+function candidateOf(slot: string, candidate: ActiveModel | undefined): ModelSummary['candidate'] {
+  if (candidate?.slot !== slot) return null
+  return { version: candidate.manifest.version, packageHash: candidate.packageHash }
 }
 
 /** Is the box fit for use? `degraded` when something is wrong that a person should see to, `unavailable` when no model decides. */
 export function reportHealth(
-  slots: Slots,
+  { slots }: Pick<Models, 'slots'>,
   release: string,
   logSize: number,
   otherFaults: readonly string[] = [],
@@ -50,6 +57,10 @@ function faultsOf(slot: string, content: Slot): string[] {
   const { state, isolation } = worker.status()
   const { explanation } = manifest.contract
   const faults: string[] = []
+  if (content.fault !== undefined)
+    faults.push(
+      `${slot}: the release that the store names does not run (${content.fault}); ${manifest.version}, which ran before, decides. See docs/errors.md for what to do.`,
+    )
   if (explanation.method === 'exact-shapley' && explanationMs > explanation.budgetMs)
     faults.push(`${slot}: results come without explanation; it takes longer on this box than the package allows.`)
   if (state !== 'ready' && state !== 'busy')
@@ -61,12 +72,14 @@ function faultsOf(slot: string, content: Slot): string[] {
   return faults
 }
 
-function describeActive(slot: string, { model }: Extract<Slot, { state: 'active' }>): ModelSummary {
+type Described = Omit<ModelSummary, 'candidate'>
+
+function describeActive(slot: string, { model, fault }: Extract<Slot, { state: 'active' }>): Described {
   const { manifest, packageHash } = model
   return {
     slot,
     state: 'active',
-    fault: null,
+    fault: fault ?? null,
     modelId: manifest.modelId,
     version: manifest.version,
     packageHash,
@@ -78,7 +91,7 @@ function describeActive(slot: string, { model }: Extract<Slot, { state: 'active'
   }
 }
 
-function describeFault(slot: string, fault: string): ModelSummary {
+function describeFault(slot: string, fault: string): Described {
   const nothing = {
     version: null,
     packageHash: null,

@@ -5,6 +5,7 @@ import type { Principal, Role } from '../access/principal.ts'
 import type { Evidence } from '../audit/types.ts'
 import { StorageError } from '../storage/errors.ts'
 import { giveFeedback, type RecordStore, readDecision } from './review.ts'
+import { SlotRegistry } from './slot-registry.ts'
 
 const position = { origin: 'test', leafIndex: 1, leafHash: 'f'.repeat(64) }
 const decision = { model: { id: 'sample' }, assessment: { alert: true } }
@@ -43,7 +44,7 @@ function room(feedback = 0) {
     ledger,
     store,
     subjects,
-    slots: new Map(),
+    models: new SlotRegistry(),
     clock: new FakeClock(),
     log: silentLog,
     newId: () => 'new-id',

@@ -19,8 +19,10 @@ export interface FeedbackEntry extends Feedback {
 export interface ModelSummary {
   readonly slot: string
   readonly state: 'active' | 'unavailable'
-  /** Code of the fault that keeps the model from running. */
+  /** Code of what keeps the model from running; with state `active`, of what keeps the release that the store names from taking its place. */
   readonly fault: string | null
+  /** A release that has been proven and may take the slot. */
+  readonly candidate: { readonly version: string; readonly packageHash: string } | null
   readonly modelId: string
   readonly version: string | null
   readonly packageHash: string | null

@@ -17,7 +17,7 @@ export function createDecisionService(
     decide: (request, caller) => decide(request, caller, room),
     read: (decisionId, caller) => readDecision(decisionId, caller, room),
     giveFeedback: (decisionId, feedback, caller) => giveFeedback(decisionId, feedback, caller, room),
-    models: () => summariseModels(room.slots),
-    health: () => reportHealth(room.slots, room.release, room.logSize(), room.otherFaults?.()),
+    models: () => summariseModels(room.models),
+    health: () => reportHealth(room.models, room.release, room.logSize(), room.otherFaults?.()),
   }
 }

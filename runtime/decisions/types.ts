@@ -32,7 +32,8 @@ export interface ActiveModel {
 /** What stands in a slot: a model that decides, or the code of what keeps it from running. */
 export type Slot =
   | { readonly state: 'loading' }
-  | { readonly state: 'active'; readonly model: ActiveModel }
+  /** `fault`: the code of what keeps another release, which the store names, from running in its place. */
+  | { readonly state: 'active'; readonly model: ActiveModel; readonly fault?: string }
   | { readonly state: 'unavailable'; readonly fault: string }
 
 export type Slots = ReadonlyMap<string, Slot>

@@ -167,7 +167,14 @@ export const feedbackAnswerSchema = z.strictObject({ feedbackId: uuid, audit: au
 export const modelSummarySchema = z.strictObject({
   slot: z.string(),
   state: z.enum(['active', 'unavailable']),
-  fault: z.string().nullable(),
+  fault: z.string().nullable().meta({
+    description:
+      'What keeps the model from running; with state `active`, what keeps the release that the store names from taking its place.',
+  }),
+  candidate: z
+    .strictObject({ version: z.string(), packageHash: z.string() })
+    .nullable()
+    .meta({ description: 'A release that has been proven on this box and may take the slot.' }),
   modelId: z.string(),
   version: z.string().nullable(),
   packageHash: z.string().nullable(),

@@ -149,6 +149,7 @@ export const examples: Examples = {
         slot: 'news2',
         state: 'active',
         fault: null,
+        candidate: null,
         modelId: 'news2',
         version: '1.0.0',
         packageHash,

@@ -50,8 +50,13 @@ export const workerEntry = join(root, 'runtime/bin/inference-worker.ts')
 
 /** The ceiling on what one package may ask for, in bytes: a share of the memory that this machine, or our part of it, has. */
 export function defaultMaxMemoryBytes(): number {
+  return Math.floor(MEMORY_SHARE * availableMemoryBytes())
+}
+
+/** The memory that this machine, or our part of it, has. */
+export function availableMemoryBytes(): number {
   const constrained = process.constrainedMemory()
-  return Math.floor(MEMORY_SHARE * (constrained > 0 ? Math.min(constrained, totalmem()) : totalmem()))
+  return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem()
 }
 
 /** What a worker would be walled off with on this machine now. It starts processes and blocks: ask once, not per request. */

@@ -100,15 +100,15 @@ describe('openDatabase', () => {
     const old = raw()
     for (const statement of migrations[0]!.statements) old.exec(statement)
     old.exec('INSERT INTO migrations (version) VALUES (1)')
-    const leaf = Buffer.from('{"client":"monitor-1","kind":"read"}')
+    const leaf = Buffer.from('{"at":"2026-01-01T00:00:00.000Z","kind":"read"}')
     old
       .prepare('INSERT INTO leaves (idx, leaf, hash, chain) VALUES (0, ?, ?, ?)')
       .run(leaf, Buffer.alloc(32), Buffer.alloc(32))
     old.pragma('journal_mode=WAL')
     old.close()
-    const byClient = `SELECT idx FROM leaves WHERE ${leafMember('client')} = 'monitor-1'`
+    const byMoment = `SELECT idx FROM leaves WHERE ${leafMember('at')} = '2026-01-01T00:00:00.000Z'`
     const reader = openDatabase({ path, key, readonly: true })
-    expect([reader.isSchemaAsBuilt(), reader.prepare(byClient).all()]).toEqual([true, [{ idx: 0 }]])
+    expect([reader.isSchemaAsBuilt(), reader.prepare(byMoment).all()]).toEqual([true, [{ idx: 0 }]])
     reader.close()
     database = openDatabase({ path, key })
     expect(database.isSchemaAsBuilt()).toBe(true)
@@ -116,7 +116,7 @@ describe('openDatabase', () => {
     expect(database.prepare('SELECT max(version) AS version FROM migrations').get()).toEqual({
       version: migrations.length,
     })
-    const indexed = byClient.replace('WHERE', 'INDEXED BY leaves_client WHERE')
+    const indexed = byMoment.replace('WHERE', 'INDEXED BY leaves_at WHERE')
     expect(database.prepare(indexed).all()).toEqual([{ idx: 0 }])
   })
 
@@ -192,6 +192,7 @@ describe('append-only tables', () => {
     bodies: "(idx, id, subject, nonce, sealed) VALUES (0, 'i', 's', x'00', x'00')",
     checkpoints: "(size, note) VALUES (1, 'n')",
     activations: "(idx, slot, model_id, version, package_hash, release_counter) VALUES (0, 's', 'm', 'v', 'h', 1)",
+    image_versions: '(idx, version) VALUES (0, 1)',
   }
   const column: Record<string, string> = {
     migrations: 'version',
@@ -201,6 +202,7 @@ describe('append-only tables', () => {
     bodies: 'sealed',
     checkpoints: 'note',
     activations: 'release_counter',
+    image_versions: 'version',
   }
 
   test.each(Object.keys(rows))('%s refuses UPDATE, DELETE and REPLACE', (table) => {

@@ -16,6 +16,8 @@ export interface EvidenceRows {
   /** Canonical JSON of the narrowed record. */
   readonly outbound?: string | undefined
   readonly activation?: StoredActivation | undefined
+  /** Version of the image targets that the event was decided by. */
+  readonly imageVersion?: number | undefined
 }
 
 export interface StoredActivation {
@@ -24,6 +26,9 @@ export interface StoredActivation {
   readonly version: string
   readonly packageHash: string
   readonly releaseCounter: number
+  /** Which change of the slot this was; 128 bits, lowercase hex. */
+  readonly event?: string | undefined
+  readonly change?: 'activate' | 'rollback' | undefined
 }
 
 /** State of the log after a batch, with the signed checkpoint of exactly this state. */
@@ -83,9 +88,11 @@ function rowWriter(database: Database, subjects: SubjectRegister): (rows: Eviden
   )
   const outbox = database.prepare('INSERT INTO outbox (record) VALUES (?)')
   const activations = database.prepare(
-    'INSERT INTO activations (idx, slot, model_id, version, package_hash, release_counter) VALUES (?, ?, ?, ?, ?, ?)',
+    `INSERT INTO activations (idx, slot, model_id, version, package_hash, release_counter, event, change)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
   )
-  return ({ leaf, body, outbound, activation }) => {
+  const imageVersions = database.prepare('INSERT INTO image_versions (idx, version) VALUES (?, ?)')
+  return ({ leaf, body, outbound, activation, imageVersion }) => {
     leaves.run(leaf.index, leaf.bytes, leaf.hash, leaf.chain)
     if (body !== undefined) {
       subjects.store(body.subject)
@@ -93,8 +100,9 @@ function rowWriter(database: Database, subjects: SubjectRegister): (rows: Eviden
       bodies.run(leaf.index, id, subject, about, nonce, sealed)
     }
     if (outbound !== undefined) outbox.run(outbound)
+    if (imageVersion !== undefined) imageVersions.run(leaf.index, imageVersion)
     if (activation === undefined) return
-    const { slot, modelId, version, packageHash, releaseCounter } = activation
-    activations.run(leaf.index, slot, modelId, version, packageHash, releaseCounter)
+    const { slot, modelId, version, packageHash, releaseCounter, event = null, change = null } = activation
+    activations.run(leaf.index, slot, modelId, version, packageHash, releaseCounter, event, change)
   }
 }

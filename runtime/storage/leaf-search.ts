@@ -58,7 +58,9 @@ const LEAF = 'idx AS "index", leaf, hash'
 const BODY = 'idx AS "index", id, subject, about, nonce, sealed'
 const MAX_ABOUT = 256
 
-const equalMembers = ['kind', 'client', 'model', 'outcome'] as const
+const equalMembers = ['kind', 'model', 'outcome'] as const
+/** How the leaves of a person at the box begin; what changed models on their word has the bare name, as `by`. */
+const LOCAL = 'local:'
 
 export function createLeafSearch(database: Database): LeafSearch {
   const newest = database.prepare<{ size: number; note: string }>(
@@ -128,6 +130,10 @@ function find(
   // The plus keeps the index on moments out of it: its order is not that of the log.
   if (filter.from !== undefined) add(`+(${leafMember('at')}) >= ?`, filter.from)
   if (filter.to !== undefined) add(`+(${leafMember('at')}) < ?`, filter.to)
+  if (filter.client?.startsWith(LOCAL)) {
+    add(`(${leafMember('client')} = ? OR ${leafMember('by')} IN (?, ?))`, filter.client)
+    values.push(filter.client, filter.client.slice(LOCAL.length))
+  } else if (filter.client !== undefined) add(`${leafMember('client')} = ?`, filter.client)
   for (const name of equalMembers) {
     const wanted = filter[name]
     if (wanted !== undefined) add(`${leafMember(name)} = ?`, wanted)

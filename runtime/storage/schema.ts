@@ -54,7 +54,7 @@ const first: Migration = {
  * its leaf, and a search without it finds the same, more slowly. What is no JSON has no members.
  */
 export function leafMember(
-  name: 'at' | 'kind' | 'client' | 'role' | 'model' | 'outcome' | 'alert' | 'decision',
+  name: 'at' | 'kind' | 'client' | 'by' | 'role' | 'model' | 'outcome' | 'alert' | 'decision' | 'event',
 ): string {
   const text = 'CAST(leaf AS TEXT)'
   return `CASE WHEN json_valid(${text}) THEN json_extract(${text}, '$.${name}') END`
@@ -72,4 +72,29 @@ const search: Migration = {
   ],
 }
 
-export const migrations: readonly Migration[] = [first, search]
+/** From this version on the database knows which change of a slot each activation was. */
+export const CHANGES_VERSION = 3
+
+const changes: Migration = {
+  version: CHANGES_VERSION,
+  statements: [
+    // Both are null in rows of releases that knew no changes: those went live at a start.
+    'ALTER TABLE activations ADD COLUMN event TEXT',
+    "ALTER TABLE activations ADD COLUMN change TEXT CHECK (change IN ('activate', 'rollback'))",
+    // One change is one leaf, whatever is asked twice.
+    'CREATE UNIQUE INDEX activations_event ON activations (event) WHERE event IS NOT NULL',
+    'CREATE INDEX activations_slot ON activations (slot, idx)',
+    `CREATE INDEX leaves_event ON leaves (${leafMember('event')}) WHERE ${leafMember('event')} IS NOT NULL`,
+    'CREATE TABLE image_versions (idx INTEGER PRIMARY KEY REFERENCES leaves (idx), version INTEGER NOT NULL) STRICT',
+    ...appendOnly('image_versions'),
+  ],
+}
+
+const fewerIndexes: Migration = {
+  version: 4,
+  // Each cost a decision one page more to write, and spared little: a few clients and models share all of the log, so a
+  // search for one reads about as much with its index as without, a window at a time (docs/performance.md).
+  statements: ['DROP INDEX leaves_client', 'DROP INDEX leaves_model'],
+}
+
+export const migrations: readonly Migration[] = [first, search, changes, fewerIndexes]

@@ -1,17 +1,15 @@
 import type { Clock } from '../../device/platform/clock.ts'
-import { errorCode } from '../../device/platform/errors.ts'
 import type { Log } from '../../device/platform/log.ts'
 import { verifyContract } from '../../models/contract/consistency.ts'
 import { parseGoldenVectors, verifyGoldenVectors } from '../../models/contract/golden.ts'
 import type { GoldenVectors } from '../../models/contract/schema.ts'
 import { PackageError } from '../../models/package/errors.ts'
 import { type OpenedPackage, openPackage, type PackagePaths, type PackageTrust } from '../../models/package/open.ts'
-import type { Ledger } from '../audit/types.ts'
 import { createModelWorker } from '../inference/model-worker.ts'
 import { selfTest } from '../inference/self-test.ts'
 import type { ModelWorker } from '../inference/types.ts'
 import { rehearse } from './rehearsal.ts'
-import type { ActiveModel, Slot } from './types.ts'
+import type { ActiveModel } from './types.ts'
 
 const MAX_GOLDEN_BYTES = 16 * 1024 * 1024
 
@@ -21,53 +19,59 @@ export interface SlotSettings {
   readonly isolation: 'required' | 'preferred'
 }
 
-export interface SlotLoader {
-  readonly trust: () => PackageTrust
-  readonly ledger: Ledger
+export interface ReleaseLoader {
   readonly settings: SlotSettings
   readonly clock: Clock
   readonly log: Log
+  /** @throws ActivationError runtime_memory_short when the box has no room for so much beside what runs */
+  admit(memoryBytes: number): void
   /** Called with each worker as soon as it is started, so that stopping need not wait for a load to end. */
   started(worker: ModelWorker): void
 }
 
-/** Loads what stands in a slot; a package that is refused leaves the slot unavailable with its code, and the others alone. */
-export async function loadSlot(slot: string, paths: PackagePaths, loader: SlotLoader): Promise<Slot> {
-  try {
-    return { state: 'active', model: await activate(slot, paths, loader) }
-  } catch (error) {
-    const fault = errorCode(error)
-    loader.log.error('slot-unavailable', { slot, code: fault })
-    return { state: 'unavailable', fault }
-  }
+/** A release that does here what its package says, with its worker warm. */
+export interface ProvenRelease {
+  readonly model: ActiveModel
+  /** Version of the image targets that list it. */
+  readonly imageVersion: number
+  readonly goldenVectors: number
+  readonly loadMs: number
 }
 
 /**
- * Verifies the package from signatures to contents, starts its worker, proves it on its golden vectors, and only then
- * records it as live.
+ * How a package comes to life: it is verified from signatures to contents, its worker is started, and it is proven on its golden
+ * vectors and along the path of a decision. It decides nothing yet. When anything fails nothing is left.
+ * @param packageHash the release that is meant: the store's folders are named by anybody who can write there
+ * @throws PackageError, ContractError, InferenceError, ActivationError runtime_memory_short
  */
-async function activate(slot: string, paths: PackagePaths, loader: SlotLoader): Promise<ActiveModel> {
-  const trust = loader.trust()
+export async function proveRelease(
+  slot: string,
+  packageHash: string,
+  paths: PackagePaths,
+  trust: PackageTrust,
+  loader: ReleaseLoader,
+): Promise<ProvenRelease> {
+  const { clock } = loader
+  const startedMs = clock.monotonicMs()
   const opened = await openPackage(paths, trust)
-  const { manifest, packageHash } = opened
+  const { manifest, imageVersion } = opened
   let worker: ModelWorker | undefined
   try {
+    if (opened.packageHash !== packageHash) throw new PackageError('package_hash_mismatch', { about: 'release' })
     if (manifest.modelId !== slot) throw new PackageError('package_target_missing', { about: slot })
     verifyContract(manifest.contract)
     const golden = readGoldenVectors(opened)
     verifyGoldenVectors(golden, manifest.contract)
+    loader.admit(manifest.memoryBytes)
     worker = startWorker(opened, loader)
     loader.started(worker)
     await worker.ready()
-    await selfTest({ manifest, golden, worker }, loader.clock)
-    const explanationMs = await rehearse(
-      { slot, manifest, packageHash, worker, explanationMs: 0 },
-      golden,
-      loader.clock,
-    )
-    if (trust.floor(manifest.modelId)?.packageHash !== packageHash) await recordActivation(slot, opened, loader.ledger)
-    loader.log.info('slot-active', { slot, version: manifest.version, package: packageHash })
-    return { slot, manifest, packageHash, worker, explanationMs }
+    await selfTest({ manifest, golden, worker }, clock)
+    const unrehearsed = { slot, manifest, packageHash, worker, explanationMs: 0 }
+    const explanationMs = await rehearse(unrehearsed, golden, clock)
+    const model = { ...unrehearsed, explanationMs }
+    const loadMs = Math.round(clock.monotonicMs() - startedMs)
+    return { model, imageVersion, goldenVectors: golden.vectors.length, loadMs }
   } catch (error) {
     await worker?.stop()
     throw error
@@ -85,7 +89,7 @@ function readGoldenVectors(opened: OpenedPackage): GoldenVectors {
   return parseGoldenVectors(opened.readFile('golden-vectors'))
 }
 
-function startWorker(opened: OpenedPackage, { settings, clock, log }: SlotLoader): ModelWorker {
+function startWorker(opened: OpenedPackage, { settings, clock, log }: ReleaseLoader): ModelWorker {
   const { manifest, fd, payloadOffset, contentKey } = opened
   const fileIndex = manifest.files.findIndex((file) => file.role === 'model')
   const file = manifest.files[fileIndex]
@@ -100,12 +104,4 @@ function startWorker(opened: OpenedPackage, { settings, clock, log }: SlotLoader
     salt: Buffer.from(manifest.encryption.salt, 'hex'),
   }
   return createModelWorker({ source, ...settings, memoryLimitBytes: manifest.memoryBytes, clock, log })
-}
-
-async function recordActivation(slot: string, { manifest, packageHash }: OpenedPackage, ledger: Ledger): Promise<void> {
-  const { modelId, version, releaseCounter } = manifest
-  await ledger.commit({
-    leaf: { kind: 'activated', slot, model: modelId, version, counter: releaseCounter, package: packageHash },
-    activation: { slot, modelId, version, packageHash, releaseCounter },
-  })
 }

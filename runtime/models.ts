@@ -1,0 +1,103 @@
+import { readdirSync } from 'node:fs'
+import { basename } from 'node:path'
+import { loadHpkeRecipient } from '../device/crypto/hpke.ts'
+import type { CryptoProvider } from '../device/crypto/provider.ts'
+import { loadVerifier } from '../device/crypto/signing.ts'
+import { serveChannel } from '../device/platform/channel.ts'
+import type { Clock } from '../device/platform/clock.ts'
+import type { Log } from '../device/platform/log.ts'
+import { type ModelStore, modelStore, SLOT_NAME } from '../models/store/layout.ts'
+import type { LedgerHandle } from './audit/ledger.ts'
+import type { RuntimeConfig } from './config.ts'
+import { activationMethods } from './decisions/activation-methods.ts'
+import { type ActivationPoint, ModelActivation } from './decisions/model-activation.ts'
+import { RefusalBudget } from './decisions/refusal-budget.ts'
+import { RefusalRecord } from './decisions/refusal-record.ts'
+import type { PinnedTrust } from './decisions/release-prover.ts'
+import { type Models, SlotRegistry } from './decisions/slot-registry.ts'
+import { RuntimeError } from './errors.ts'
+import { availableMemoryBytes } from './inference/isolation.ts'
+import { RELEASE } from './release.ts'
+import type { SiteFiles } from './site-files.ts'
+
+/** Slots that a store may have; what lies there beyond them is not looked at. */
+const MAX_SLOTS = 64
+const POINTER = '.json'
+/** A request is a few names; the answer about every slot stays far below. */
+const MAX_MESSAGE_BYTES = 65_536
+
+interface ModelParts {
+  readonly clock: Clock
+  readonly log: Log
+  readonly checkpoint?: ((at: ActivationPoint) => void) | undefined
+}
+
+/**
+ * Begins to load what the store's pointers name, behind the running service, and serves the updater. What the log says was live
+ * and the store no longer names is a slot out of use: a model does not vanish without a word.
+ * @returns the slots, and when each has its model or its fault
+ * @throws RuntimeError runtime_store_unreadable | runtime_file_unreadable, CryptoError, ChannelError
+ */
+export async function startModels(
+  config: RuntimeConfig,
+  files: SiteFiles,
+  provider: CryptoProvider,
+  ledger: LedgerHandle,
+  { clock, log, checkpoint }: ModelParts,
+  started: AsyncDisposableStack,
+): Promise<{ readonly models: Models; readonly loaded: Promise<void> }> {
+  const store = modelStore(files.path(config.store))
+  const history = ledger.store
+  const registry = new SlotRegistry()
+  const refusals = new RefusalBudget(clock)
+  const activation = new ModelActivation({
+    store,
+    ledger,
+    history,
+    registry,
+    refusals,
+    trust: await pinnedTrust(config, files, provider),
+    settings: config.inference,
+    memoryBytes: availableMemoryBytes(),
+    clock,
+    log,
+    checkpoint,
+  })
+  const slots = new Set([...pointedSlots(store), ...history.activatedSlots()])
+  if (config.updater !== undefined) {
+    const handlers = activationMethods(activation, new RefusalRecord(ledger, history, refusals), registry)
+    const path = files.path(config.updater.activation)
+    const channel = await serveChannel({ path, access: 'group', handlers, maxMessageBytes: MAX_MESSAGE_BYTES, log })
+    started.defer(() => channel.close())
+  }
+  const loaded = activation.load([...slots].sort())
+  started.defer(async () => {
+    await activation.stop()
+    await loaded
+  })
+  return { models: registry, loaded }
+}
+
+async function pinnedTrust(config: RuntimeConfig, files: SiteFiles, provider: CryptoProvider): Promise<PinnedTrust> {
+  return {
+    vendor: await loadVerifier(provider, files.text(config.trust.vendor)),
+    fleet: await loadVerifier(provider, files.text(config.trust.fleet)),
+    recipient: await loadHpkeRecipient(provider, files.text(config.trust.packageKey)),
+    deviceId: config.deviceId,
+    runtimeVersion: RELEASE,
+  }
+}
+
+/** A store that no updater has filled yet has no slots; one that is not there is a mistake. */
+function pointedSlots(store: ModelStore): string[] {
+  try {
+    const names = readdirSync(store.root).includes(basename(store.slots)) ? readdirSync(store.slots) : []
+    return names
+      .filter((name) => name.endsWith(POINTER) && SLOT_NAME.test(name.slice(0, -POINTER.length)))
+      .map((name) => name.slice(0, -POINTER.length))
+      .sort()
+      .slice(0, MAX_SLOTS)
+  } catch (cause) {
+    throw new RuntimeError('runtime_store_unreadable', { cause })
+  }
+}
