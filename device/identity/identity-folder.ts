@@ -129,7 +129,11 @@ export class IdentityFolder {
   #linkedDirectly(): string[] {
     return [this.#key, this.#certificate].flatMap((path) => {
       const target = this.#disk.linkTarget(path)
-      return target === undefined ? [] : relative(this.#store, resolve(dirname(path), target)).split(sep).slice(0, 1)
+      return target === undefined
+        ? []
+        : relative(this.#store, resolve(dirname(path), target))
+            .split(sep)
+            .slice(0, 1)
     })
   }
 

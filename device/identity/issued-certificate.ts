@@ -3,7 +3,7 @@ import { derFromPem } from '../crypto/pem.ts'
 import { type CertificateDescription, describeCertificate } from './certificate.ts'
 import { IdentityError } from './errors.ts'
 import { validityState } from './validity.ts'
-import { KeyUsageFlags, KeyUsagesExtension, X509Certificate as DecodedCertificate } from './x509-library.ts'
+import { X509Certificate as DecodedCertificate, KeyUsageFlags, KeyUsagesExtension } from './x509-library.ts'
 
 export interface Expected {
   /** The key that the request was made with, PKCS#8 PEM. */

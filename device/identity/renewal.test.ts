@@ -194,7 +194,10 @@ describe('a certificate that is not the one asked for is refused', () => {
 
   it('when it is an authority itself', async () => {
     const folder = copyOf(answered)
-    folder.write('identity.d/next/certificate.pem', await issuedWith(folder, [new BasicConstraintsExtension(true, undefined, true)]))
+    folder.write(
+      'identity.d/next/certificate.pem',
+      await issuedWith(folder, [new BasicConstraintsExtension(true, undefined, true)]),
+    )
     expect(await refused(folder)).toBe('kind')
   })
 

@@ -23,9 +23,8 @@ export function parseCoreLimit(limits: string): number | undefined {
 }
 
 function judge(pattern: string, limit: number): Finding {
-  // A pipe (or, since Linux 6.16, a socket) gets the memory whatever the limit is; a limit of exactly 1 closes the pipe.
-  if (pattern.startsWith('|') && limit === 1)
-    return good('no', 'The limit of 1 byte keeps the kernel from piping a dump.')
+  // A pipe (or, since Linux 6.16, a socket) gets the memory whatever the limit is. Exactly 1 would close the pipe for this
+  // process; but its workers hold what it decides on, and run with 0, which does not.
   if (/^[|@]/.test(pattern))
     return fault('yes', 'The kernel hands the memory of a process that crashes to a program, whatever its limit.', TODO)
   if (limit === 0) return good('no', 'The limit for core dumps is 0.')

@@ -45,7 +45,8 @@ const POSTURE_INTERVAL_MS = 10 * 60_000
 const POSTURE_DEADLINE_MS = 5000
 const IDENTITY_INTERVAL_MS = 60_000
 
-const STALLED = 'The machine no longer answers what is asked of it. Look at its disks and the kernel log, then restart it.'
+const STALLED =
+  'The machine no longer answers what is asked of it. Look at its disks and the kernel log, then restart it.'
 
 export function createDeviceWatch(options: DeviceWatchOptions): DeviceWatch {
   return new Watch(options)

@@ -143,7 +143,7 @@ describe('core dumps', () => {
     ['core', 'unlimited', 'yes', true],
     ['/var/crash/%p', '1024', 'yes', true],
     ['|/usr/lib/systemd/systemd-coredump %P', '0', 'yes', true],
-    ['|/usr/lib/systemd/systemd-coredump %P', '1', 'no', false],
+    ['|/usr/lib/systemd/systemd-coredump %P', '1', 'yes', true],
     ['|/usr/lib/systemd/systemd-coredump %P', 'unlimited', 'yes', true],
     ['@/run/dumps.sock', '0', 'yes', true],
     ['@/run/dumps.sock', '1', 'yes', true],

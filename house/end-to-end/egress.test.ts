@@ -1,4 +1,6 @@
-import { mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { ApiClient } from '../../demo/client.ts'
@@ -29,9 +31,15 @@ let broker: MaliciousBroker
 let collector: Collector
 let bedside: ApiClient
 let clinician: ApiClient
+let engineer: ApiClient
+
+/** Where every process of this test is to put what it holds for a moment only. */
+const temporary = mkdtempSync(join(tmpdir(), 'wardstone-temporary-'))
+const usual = process.env.TMPDIR
 
 beforeAll(async () => {
   site = await makeSite([news2Draft()])
+  process.env.TMPDIR = temporary
   const certificates = await FleetCertificates.create()
   const folder = site.path('fleet')
   mkdirSync(folder, { mode: 0o700 })
@@ -64,17 +72,30 @@ beforeAll(async () => {
   appliance = await startAppliance(site)
   bedside = clientFor('bedside', site, appliance.url)
   clinician = clientFor('clinician', site, appliance.url)
+  engineer = clientFor('engineer', site, appliance.url)
 })
 
 afterAll(async () => {
   bedside?.close()
   clinician?.close()
+  engineer?.close()
   await collector?.close()
   await egress?.kill()
   await appliance?.stop()
   await broker?.close()
   if (site) removeSite(site)
+  if (usual === undefined) delete process.env.TMPDIR
+  else process.env.TMPDIR = usual
+  rmSync(temporary, { recursive: true, force: true })
 })
+
+/** Every file below a folder, by its path. */
+function filesUnder(folder: string): Record<string, Buffer> {
+  const found = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
+  return Object.fromEntries(
+    found.map((entry) => [join(entry.parentPath, entry.name), readFileSync(join(entry.parentPath, entry.name))]),
+  )
+}
 
 /** A decision, and a word of the clinician on it, with a canary wherever a text is taken. */
 async function visit(canary: string): Promise<number> {
@@ -138,7 +159,12 @@ describe('a box and its fleet', () => {
     expect(new Set(collector.records.map(({ model }) => model))).toEqual(new Set([9]))
     expect(collector.records.filter(({ feedback }) => feedback === 'overridden').length).toBe(canaries.length)
     const queue = readdirSync(site.path('fleet')).filter((name) => name.startsWith('egress.db'))
+    // What an engineer and a monitoring system read of the box.
+    const told = await Promise.all(['/v1/health', '/v1/models', '/v1/device'].map((path) => engineer.get(path)))
     expectNowhere({
+      'health, models and device': JSON.stringify(told),
+      ...filesUnder(temporary),
+      ...filesUnder(site.path('data')),
       wire: broker.heard(),
       'log of egress': egress.words,
       'log of the runtime': appliance.words(),

@@ -1,6 +1,8 @@
 import { z } from 'zod'
-import { readFileBounded, writeFileAtomic } from '../../device/platform/atomic-file.ts'
+import { writeFileAtomic } from '../../device/platform/atomic-file.ts'
 import { canonicalBytes, parseCanonical } from '../../device/platform/canonical-json.ts'
+import { PackageError } from '../package/errors.ts'
+import { readRegularFile } from '../package/regular-file.ts'
 import { StoreError } from './errors.ts'
 import { EVENT_ID, type ModelStore, PACKAGE_HASH, pointerPath, SLOT_NAME } from './layout.ts'
 
@@ -46,10 +48,13 @@ export function writeSlotPointer(store: ModelStore, pointer: SlotPointer): void 
   writeFileAtomic(pointerPath(store, pointer.slot), canonicalBytes(slotPointerSchema.parse(pointer)), POINTER_MODE)
 }
 
+/** A regular file or nothing: whoever writes in the store could put a pipe there, and a reader that waits for it would wait for ever. */
 function readPointer(store: ModelStore, slot: string): Uint8Array {
   try {
-    return readFileBounded(pointerPath(store, slot), MAX_POINTER_BYTES)
-  } catch (cause) {
+    return readRegularFile(pointerPath(store, slot), MAX_POINTER_BYTES)
+  } catch (error) {
+    // The system's own word: whether there is none at all, or one that cannot be read.
+    const cause = error instanceof PackageError ? (error.cause ?? error) : error
     throw new StoreError('store_pointer_unreadable', { cause, about: slot })
   }
 }

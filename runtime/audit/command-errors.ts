@@ -4,6 +4,7 @@ import { WardstoneError, type WardstoneErrorOptions } from '../../device/platfor
 export const auditCommandErrors = {
   audit_arguments_invalid: 'The arguments do not say what to look for.',
   audit_evidence_unrecorded: 'The reading could not be recorded in the audit log, so nothing is shown.',
+  audit_interrupted: 'It was interrupted, so there is no file.',
   audit_export_exists: 'The file exists already. Choose another name, or replace it with --force.',
   audit_export_unwritable: 'The export could not be written there.',
 } as const

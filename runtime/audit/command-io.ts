@@ -29,6 +29,8 @@ export interface AuditIo {
   /** One line of standard input, or what there is. */
   readonly readInput: () => Promise<Uint8Array>
   readonly loadVerifier: (publicPem: string) => Promise<Verifier>
+  /** From now on a signal that would end the process is told here instead: what is half made can be removed. */
+  readonly interruption: () => AbortSignal
   readonly operator: Operator
   readonly provider: CryptoProvider
   readonly clock: Clock

@@ -255,6 +255,32 @@ describe('the file', () => {
     expect([statSync(device).isFIFO(), statSync(folder).isDirectory(), sizeOfLog()]).toEqual([true, true, before])
   })
 
+  test('of an export that is interrupted nothing is left, neither while it counts nor while it writes', async () => {
+    for (const lines of [0, 1]) {
+      const path = newFile()
+      const controller = new AbortController()
+      const { length } = readdirSync(site.directory)
+      const before = sizeOfLog()
+      const waiting = runCommand(
+        auditExportCommand,
+        ['--output', path, '--with-records'],
+        place,
+        '',
+        undefined,
+        controller.signal,
+      )
+      if (lines === 0) controller.abort()
+      else
+        for (const { signal } = controller; !signal.aborted; ) {
+          await new Promise((resolve) => setImmediate(resolve))
+          if (sizeOfLog() > before) controller.abort()
+        }
+      const { code, stdout, stderr } = await waiting
+      expect([code, stdout, stderr]).toEqual([20, '', expect.stringContaining('audit_interrupted')])
+      expect([existsSync(path), readdirSync(site.directory).length]).toEqual([false, length])
+    }
+  })
+
   test('replaces a link, not what it points to', async () => {
     const [path, victim] = [newFile(), newFile()]
     writeFileSync(victim, 'theirs')

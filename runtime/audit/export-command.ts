@@ -88,11 +88,12 @@ function invalid(about: string): AuditCommandError {
 async function exportLeaves(request: ExportRequest, log: AuditLog, site: AuditSite, io: AuditIo): Promise<number> {
   const file = createExportFile(request.path, request.mayReplace)
   try {
-    const query = { selection: request.selection, pseudonym: pseudonymOf(request.subject, log), first: 0 }
-    const counts = count(log, query, request.withRecords, io)
+    const pseudonym = pseudonymOf(request.subject, log)
+    const query = { selection: request.selection, pseudonym, first: 0, interruption: io.interruption() }
+    const counts = await count(log, query, request.withRecords, io)
     const evidence = await record(request, query, counts, log, site, io)
     const head = headOf(request, counts, evidence, log, io)
-    write(file, head, query, request, log, io)
+    await write(file, head, query, request, log, io)
     file.finish()
     io.stdout.write(request.json ? `${JSON.stringify({ file: request.path, ...head })}\n` : summary(request, head))
     if (request.withRecords) io.stderr.write(`WARNING: ${WARNING}\n`)
@@ -109,12 +110,12 @@ interface Counts {
   readonly digest: string
 }
 
-function count(log: AuditLog, query: Query, withRecords: boolean, io: AuditIo): Counts {
+async function count(log: AuditLog, query: Query, withRecords: boolean, io: AuditIo): Promise<Counts> {
   const progress = reportProgress(io.stderr)
   const digest = createHash('sha256')
   let leaves = 0
   let records = 0
-  for (const { index, hash } of findLeaves(log, { ...query, onProgress: progress.step })) {
+  for await (const { index, hash } of findLeaves(log, { ...query, onProgress: progress.step })) {
     digest.update(hash, 'hex')
     leaves += 1
     if (withRecords && log.search.body(index) !== undefined) records += 1
@@ -171,12 +172,19 @@ function headOf(
   }
 }
 
-function write(file: ExportFile, head: ExportHead, query: Query, request: ExportRequest, log: AuditLog, io: AuditIo) {
+async function write(
+  file: ExportFile,
+  head: ExportHead,
+  query: Query,
+  request: ExportRequest,
+  log: AuditLog,
+  io: AuditIo,
+): Promise<void> {
   const format = formats[request.format]
   const progress = reportProgress(io.stderr)
   const written = createHash('sha256')
   file.write(format.head(head))
-  for (const found of findLeaves(log, { ...query, onProgress: progress.step })) {
+  for await (const found of findLeaves(log, { ...query, onProgress: progress.step })) {
     written.update(found.hash, 'hex')
     const sealed = request.withRecords ? log.search.body(found.index) : undefined
     file.write(format.leaf(found, sealed === undefined ? undefined : log.open(sealed, found.leaf)))

@@ -36,7 +36,16 @@ function what(leaf: Leaf): string {
     return [leaf.model, leaf.outcome, leaf.alert === 'yes' ? 'ALERT' : ''].map(word).join(' ')
   if (leaf.kind === 'exported')
     return `${word(leaf.leaves)} leaves, ${word(leaf.records)} records as ${word(leaf.format)}`
-  const said = [leaf.verdict, leaf.slot === leaf.modelId ? undefined : leaf.slot, leaf.modelId, leaf.version, leaf.code, leaf.route, leaf.scope, leaf.count]
+  const said = [
+    leaf.verdict,
+    leaf.slot === leaf.modelId ? undefined : leaf.slot,
+    leaf.modelId,
+    leaf.version,
+    leaf.code,
+    leaf.route,
+    leaf.scope,
+    leaf.count,
+  ]
   return said.filter((part) => part !== undefined).join(' ')
 }
 

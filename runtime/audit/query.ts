@@ -1,6 +1,8 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { JsonObject, JsonValue } from '../../device/platform/canonical-json.ts'
 import type { LeafFilter, LeafRange } from '../storage/leaf-search.ts'
 import type { AuditLog, FoundLeaf } from './audit-log.ts'
+import { AuditCommandError } from './command-errors.ts'
 import { type Selection, selectionSchema } from './selection.ts'
 
 export interface Query {
@@ -10,20 +12,32 @@ export interface Query {
   /** The first index that is looked at. */
   readonly first: number
   readonly onProgress?: ((looked: number, total: number) => void) | undefined
+  /** Looked at after each window: whether the answer is still wanted. */
+  readonly interruption?: AbortSignal | undefined
 }
 
 /** Leaves looked at in one read: bounds the memory, and how long a read can hold back the write-ahead log. */
 const WINDOW = 2048
 
-/** Found leaves in the order of the log, from `first` to the newest checkpoint; a window of the log in memory at a time. */
-export function* findLeaves(log: AuditLog, { selection, pseudonym, first, onProgress }: Query): Generator<FoundLeaf> {
+/**
+ * Found leaves in the order of the log, from `first` to the newest checkpoint; a window of the log in memory at a time.
+ * @throws AuditCommandError audit_interrupted; AuditError audit_log_damaged
+ */
+export async function* findLeaves(log: AuditLog, query: Query): AsyncGenerator<FoundLeaf> {
+  const { selection, pseudonym, first, onProgress, interruption } = query
   const whole = log.search.narrow({ first, end: log.checkpoint.size }, selection)
-  const among = pseudonym === undefined ? undefined : concerning(log, pseudonym)
+  const among = pseudonym === undefined ? undefined : concerning(log, pseudonym).sort((a, b) => a - b)
+  let taken = 0
   for (let start = whole.first; start < whole.end; start += WINDOW) {
     const end = Math.min(start + WINDOW, whole.end)
-    const here = among?.filter((index) => index >= start && index < end)
+    const from = taken
+    while (among !== undefined && (among[taken] ?? end) < end) taken += 1
+    const here = among?.slice(from, taken)
     if (here?.length !== 0) yield* inWindow(log, { first: start, end }, selection, here)
     onProgress?.(end - whole.first, whole.end - whole.first)
+    // A signal is heard only between two turns.
+    await nextTurn()
+    if (interruption?.aborted === true) throw new AuditCommandError('audit_interrupted')
   }
 }
 

@@ -199,12 +199,19 @@ describe('what a model said, what a client did', () => {
   test('what a person at the box did has also what was done to models on their word, and nothing of a client of that name', async () => {
     const other = await makeSite()
     const { ledger } = await openSite(other)
-    const refused = { kind: 'package-refused', slot: 'model-a', model: 'model-a', code: 'package_signature_invalid' } as const
+    const refused = {
+      kind: 'package-refused',
+      slot: 'model-a',
+      model: 'model-a',
+      code: 'package_signature_invalid',
+    } as const
     await ledger.commit({ leaf: { ...refused, by: 'auditor' } })
     await ledger.commit({ leaf: { ...refused, by: 'local:auditor' } })
     await ledger.commit({ leaf: { ...refused, by: 'somebody' } })
     await ledger.commit(decided('d1', 'p', { client: 'auditor' }))
-    await ledger.commit({ leaf: { kind: 'counted', client: '(others)', role: '(others)', route: '(others)', count: 9 } })
+    await ledger.commit({
+      leaf: { kind: 'counted', client: '(others)', role: '(others)', route: '(others)', count: 9 },
+    })
     await ledger.close()
     const of = async (client: string) => {
       const { stdout } = await runCommand(auditSearchCommand, ['--client', client, '--json'], commandSite(other))

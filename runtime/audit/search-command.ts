@@ -73,13 +73,18 @@ async function search(request: SearchRequest, log: AuditLog, site: AuditSite, io
   const pseudonym = pseudonymOf(request.subject, log)
   if (pseudonym !== undefined) {
     const decision = log.search.decisionOf(pseudonym)
-    await recordOperatorEvent(log, site, { kind: 'read', operator: io.operator, scope: 'subject', decision, selection }, io)
+    await recordOperatorEvent(
+      log,
+      site,
+      { kind: 'read', operator: io.operator, scope: 'subject', decision, selection },
+      io,
+    )
   }
   const progress = reportProgress(io.stderr)
   let last: FoundLeaf | undefined
   let count = 0
   let isMore = false
-  for (const found of findLeaves(log, { selection, pseudonym, first, onProgress: progress.step })) {
+  for await (const found of findLeaves(log, { selection, pseudonym, first, onProgress: progress.step })) {
     if (count === limit) {
       isMore = true
       break

@@ -57,6 +57,9 @@ describe('wardstone audit show', () => {
     expect(stdout).toContain('words about x1')
     expect(stdout).toContain('agree')
     for (const character of ['\u001b', '\u202e']) expect(stdout).not.toContain(character)
+    const { stdout: json } = await show('x1', '--json')
+    expect(json).not.toContain('\u202e')
+    expect(JSON.parse(json).about[0].record.content.reason).toBe('agree\u001b[2J\u202ereversed')
   })
 
   test('one leaf, with hash, chain and the checkpoint that speaks for it; no patient, so nothing is recorded', async () => {
@@ -113,7 +116,9 @@ describe('wardstone audit show', () => {
 
   test('a checkpoint that the log did not sign is not shown as one', async () => {
     const attacker = new Attacker(site)
-    const { note } = attacker.connection.prepare('SELECT note FROM checkpoints WHERE size = 4').get() as { note: string }
+    const { note } = attacker.connection.prepare('SELECT note FROM checkpoints WHERE size = 4').get() as {
+      note: string
+    }
     const [origin = '', size = '', , ...rest] = note.split('\n')
     const forged = [origin, size, Buffer.alloc(32, 7).toString('base64'), ...rest].join('\n')
     attacker.run('UPDATE checkpoints SET note = ? WHERE size = 4', forged)

@@ -104,7 +104,7 @@ async function showRecord({ id, json }: { id: string; json: boolean }, log: Audi
     .bodiesAbout(id)
     .filter(({ index }) => index < log.checkpoint.size)
     .map((each) => shownOf(log, each))
-  io.stdout.write(json ? `${JSON.stringify({ ...asJson(shown), about: about.map(asJson) })}\n` : asText(shown, about))
+  io.stdout.write(json ? `${escaped({ ...asJson(shown), about: about.map(asJson) })}\n` : asText(shown, about))
   return auditExitCodes.found
 }
 
@@ -118,6 +118,15 @@ function shownOf(log: AuditLog, body: NonNullable<ReturnType<AuditLog['search'][
 function asJson({ found, opened }: Shown) {
   const { index, hash, leaf } = found
   return { index, hash, leaf, record: opened?.record ?? null }
+}
+
+/** The same JSON, with nothing in it that a terminal would act on: what a clinician wrote may turn the reading direction. */
+function escaped(value: object): string {
+  const codes = (character: string) =>
+    [...Array(character.length).keys()]
+      .map((place) => `\\u${character.charCodeAt(place).toString(16).padStart(4, '0')}`)
+      .join('')
+  return JSON.stringify(value).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, codes)
 }
 
 function asText(shown: Shown, about: readonly Shown[]): string {

@@ -36,7 +36,14 @@ export function fileIo() {
 }
 
 export function auditIo(): AuditIo {
-  return { ...fileIo(), randomness: systemRandomness, operator: operator(), readInput: firstLine }
+  return { ...fileIo(), randomness: systemRandomness, operator: operator(), readInput: firstLine, interruption }
+}
+
+/** Lets a command clean up; a second signal changes nothing, and SIGKILL is always there. */
+function interruption(): AbortSignal {
+  const controller = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => controller.abort())
+  return controller.signal
 }
 
 /** Where the log of a site lies. @throws RuntimeError runtime_site_missing, PlatformError for a configuration at fault */

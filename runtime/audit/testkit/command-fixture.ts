@@ -41,6 +41,7 @@ export async function runCommand(
   site: AuditSite,
   input = '',
   sinks?: Readonly<Record<'stdout' | 'stderr', (text: string) => unknown>>,
+  interruption: AbortSignal = new AbortController().signal,
 ): Promise<Answer> {
   const said = { stdout: '', stderr: '' }
   const keep = (name: 'stdout' | 'stderr') => (text: string) => {
@@ -54,6 +55,7 @@ export async function runCommand(
     readFile: (path) => readFileSync(path),
     readInput: async () => Buffer.from(input),
     loadVerifier: (pem) => loadVerifier(provider, pem),
+    interruption: () => interruption,
     operator: { name: 'auditor', uid: 1000, loginUid: 1001 },
     provider,
     clock: systemClock,
