@@ -17,7 +17,8 @@ import type { ActivationPoint } from './decisions/model-activation.ts'
 import { createDecisionService } from './decisions/service.ts'
 import type { Slot } from './decisions/types.ts'
 import { deviceStateOf } from './egress/device-state.ts'
-import { startRelay } from './egress/relay.ts'
+import { linkFaults } from './egress/link-faults.ts'
+import { type Relay, startRelay } from './egress/relay.ts'
 import { RuntimeError } from './errors.ts'
 import { createApiServer } from './http/server.ts'
 import { startModels } from './models.ts'
@@ -59,6 +60,7 @@ export async function startRuntime(config: RuntimeConfig, base: string, parts: R
     started.defer(() => auditCommands.close())
     const device = await startDevice(config, files, provider, parts, started)
     const { models, loaded } = await startModels(config, files, provider, ledger, parts, started)
+    const relay = startEgressRelay(config, files, { outbox, device, slots: models.slots }, parts, started)
     const decisions = createDecisionService({
       models,
       ledger,
@@ -69,9 +71,8 @@ export async function startRuntime(config: RuntimeConfig, base: string, parts: R
       release: RELEASE,
       newId: randomUUID,
       logSize: () => ledger.position().size,
-      otherFaults: () => device.healthFaults(),
+      otherFaults: () => [...device.healthFaults(), ...(relay === undefined ? [] : linkFaults(relay.link()))],
     })
-    startEgressRelay(config, files, { outbox, device, slots: models.slots }, parts, started)
     const tls = {
       key: files.text(config.tls.key),
       certificate: files.text(config.tls.certificate),
@@ -127,8 +128,8 @@ function startEgressRelay(
   { outbox, device, slots }: { outbox: Outbox; device: DeviceWatch; slots: ReadonlyMap<string, Slot> },
   { clock, log }: RuntimeParts,
   started: AsyncDisposableStack,
-): void {
-  if (config.egress === undefined) return
+): Relay | undefined {
+  if (config.egress === undefined) return undefined
   const publicKey = files.text(config.log.publicKey)
   const count = (wanted: Slot['state']) => [...slots.values()].filter(({ state }) => state === wanted).length
   const relay = startRelay({
@@ -143,6 +144,7 @@ function startEgressRelay(
     },
   })
   started.defer(() => relay.stop())
+  return relay
 }
 
 /** The usual place of the identity; a configuration that names no other and a site without it have none. */

@@ -20,6 +20,8 @@ export const egressConfigSchema = z.strictObject({
     key: path,
     certificate: path,
     authority: path,
+    /** Who issues this device's certificate, where that is another than the broker's authority. */
+    issuer: path.optional(),
   }),
   limits: z
     .strictObject({

@@ -28,6 +28,17 @@ export const deviceStateRequest = z.strictObject({ device: deviceState })
 /** Highest row number of this source that egress holds or has sent: the runtime need not keep what is up to here. */
 export const takenAnswer = z.strictObject({ taken: z.int().min(0).max(Number.MAX_SAFE_INTEGER) })
 
+/** How egress stands with the fleet: what an engineer is told, and nothing that is sent. */
+export const fleetLink = z.strictObject({
+  isConnected: z.boolean(),
+  /** Since it has been so. */
+  seconds: z.int().min(0),
+  /** Records that the fleet manager has not acknowledged. */
+  waiting: z.int().min(0),
+  certificate: z.enum(['in order', 'expires soon', 'expired', 'issued wrongly', 'not renewable']),
+})
+export const deviceStateAnswer = z.strictObject({ fleet: fleetLink })
+
 export const handoverMethods = {
   hello: 'hello',
   records: 'records',
@@ -35,5 +46,6 @@ export const handoverMethods = {
   deviceState: 'device-state',
 } as const
 
+export type FleetLink = z.infer<typeof fleetLink>
 export type RecordsRequest = z.infer<typeof recordsRequest>
 export type HandedRow = RecordsRequest['rows'][number]

@@ -4,7 +4,14 @@ import type { CheckpointMessage } from '../../device/outbound/messages.ts'
 import { type OutboundRecord, yearOf } from '../../device/outbound/record.ts'
 import { type ChannelMethod, channelMethod } from '../../device/platform/channel.ts'
 import type { Clock } from '../../device/platform/clock.ts'
-import { checkpointRequest, deviceStateRequest, handoverMethods, helloRequest, recordsRequest } from './handover.ts'
+import {
+  checkpointRequest,
+  deviceStateRequest,
+  type FleetLink,
+  handoverMethods,
+  helloRequest,
+  recordsRequest,
+} from './handover.ts'
 import type { OutboundRow } from './outbound.ts'
 import type { EgressQueue } from './queue.ts'
 
@@ -15,6 +22,8 @@ export interface IntakeOptions {
   /** Something to send has come. */
   wake(): void
   setDeviceState(state: DeviceState): void
+  /** How it stands with the fleet. */
+  fleetLink(): FleetLink
   setCheckpoint(checkpoint: CheckpointMessage): void
 }
 
@@ -45,7 +54,7 @@ export function createIntake(options: IntakeOptions): Record<string, ChannelMeth
     [handoverMethods.deviceState]: channelMethod(deviceStateRequest, ({ device }) => {
       setDeviceState(device)
       wake()
-      return {}
+      return { fleet: options.fleetLink() }
     }),
   }
 }

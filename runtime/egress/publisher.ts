@@ -30,6 +30,9 @@ export class Publisher {
   readonly #stop = new AbortController()
   /** Of all connections together: a broker that drops us again and again must not get more for it. */
   readonly #rate: DrainRate
+  /** When the present state, connected or not, began. */
+  #sinceMs: number
+  #isConnected = false
   #session: Session | undefined
   #tries = 0
   #version: ProtocolVersion = 5
@@ -37,11 +40,17 @@ export class Publisher {
 
   constructor(options: PublisherOptions) {
     this.#options = options
+    this.#sinceMs = options.clock.monotonicMs()
     this.#rate = new DrainRate(options.limits.recordsPerSecond, options.clock.monotonicMs())
   }
 
   start(): void {
     this.#work ??= this.#keepConnected()
+  }
+
+  link(): { readonly isConnected: boolean; readonly seconds: number } {
+    const seconds = Math.floor((this.#options.clock.monotonicMs() - this.#sinceMs) / 1000)
+    return { isConnected: this.#isConnected, seconds: Math.max(0, seconds) }
   }
 
   wake(): void {
@@ -61,12 +70,19 @@ export class Publisher {
       if (link !== undefined) {
         const fromMs = clock.monotonicMs()
         log.info('egress-connected', { version: this.#version })
+        this.#turn(true)
         await this.#runSession(link)
+        this.#turn(false)
         if (clock.monotonicMs() - fromMs >= GOOD_AFTER_MS) failures = 0
       }
       failures += 1
       await this.#pause(reconnectDelayMs(failures, reconnectMaxMs, randomness))
     }
+  }
+
+  #turn(isConnected: boolean): void {
+    this.#isConnected = isConnected
+    this.#sinceMs = this.#options.clock.monotonicMs()
   }
 
   async #runSession(link: Link): Promise<void> {

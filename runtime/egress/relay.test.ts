@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { DeviceState } from '../../device/outbound/device-state.ts'
 import { type ChannelServer, channelMethod, serveChannel } from '../../device/platform/channel.ts'
 import { systemClock } from '../../device/platform/clock.ts'
 import { createLog, silentLog } from '../../device/platform/log.ts'
@@ -11,7 +12,7 @@ import { EgressError } from './errors.ts'
 import { checkpointRequest, deviceStateRequest, helloRequest, recordsRequest } from './handover.ts'
 import { type Relay, startRelay } from './relay.ts'
 import { until } from './testkit/egress-site.ts'
-import { markedRow } from './testkit/marked-rows.ts'
+import { markedRow, markedState } from './testkit/marked-rows.ts'
 
 const CANARY = 'Mustermann'
 
@@ -26,6 +27,8 @@ let handed: number[]
 let given: number[]
 let checkpoints: number[]
 let refuse: 'nothing' | 'full' | 'answer-lost'
+/** Undefined: it cannot be had, which must not hold back the rows. */
+let state: DeviceState | undefined
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'relay-'))
@@ -35,6 +38,7 @@ beforeEach(() => {
   given = []
   checkpoints = []
   refuse = 'nothing'
+  state = undefined
   words = ''
 })
 
@@ -72,10 +76,13 @@ async function serveEgress(): Promise<void> {
         checkpoints.push(checkpoint.size)
         return {}
       }),
-      'device-state': channelMethod(deviceStateRequest, () => ({})),
+      'device-state': channelMethod(deviceStateRequest, () => ({ fleet: link })),
     },
   })
 }
+
+/** What egress says of itself and the fleet. */
+const link = { isConnected: false, seconds: 7, waiting: 3, certificate: 'in order' } as const
 
 function start(): void {
   relay = startRelay({
@@ -87,7 +94,8 @@ function start(): void {
       words += line
     }),
     deviceState: () => {
-      throw new EgressError('egress_queue_failed')
+      if (state === undefined) throw new EgressError('egress_queue_failed')
+      return state
     },
   })
 }
@@ -169,5 +177,12 @@ describe('the relay', () => {
     await until('the checkpoint all the same', () => checkpoints.length > 0)
     await new Promise((resolve) => setTimeout(resolve, 400))
     expect([handed, waiting()]).toEqual([[], 1])
+  })
+
+  it('knows how it stands with the fleet from what egress answers', async () => {
+    state = markedState
+    await serveEgress()
+    start()
+    await expect.poll(() => relay?.link()).toEqual({ silentSeconds: 0, fleet: link })
   })
 })

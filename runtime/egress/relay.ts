@@ -8,7 +8,15 @@ import type { Log } from '../../device/platform/log.ts'
 import type { Outbox } from '../storage/outbox.ts'
 import { parseCheckpointNote } from './checkpoint-note.ts'
 import { EgressError } from './errors.ts'
-import { type HandedRow, handoverMethods, MAX_HANDOVER_ROWS, takenAnswer } from './handover.ts'
+import {
+  deviceStateAnswer,
+  type FleetLink,
+  type HandedRow,
+  handoverMethods,
+  MAX_HANDOVER_ROWS,
+  takenAnswer,
+} from './handover.ts'
+import type { LinkView } from './link-faults.ts'
 import { outboundRow } from './outbound.ts'
 
 export interface RelayOptions {
@@ -23,6 +31,8 @@ export interface RelayOptions {
 }
 
 export interface Relay {
+  /** How it stands with egress and, behind it, the fleet. */
+  link(): LinkView
   /** What was not handed over stays in the outbox. */
   stop(): Promise<void>
 }
@@ -43,6 +53,7 @@ export function startRelay(options: RelayOptions): Relay {
   const relay = new OutboxRelay(options)
   const work = relay.run()
   return {
+    link: () => relay.link(),
     stop: async () => {
       relay.stop()
       await work
@@ -66,9 +77,12 @@ class OutboxRelay implements Relay {
   #checkpointSaid = ''
   #checkpointSaidMs = Number.NEGATIVE_INFINITY
   #stateMs = Number.NEGATIVE_INFINITY
+  #fleet: FleetLink | undefined
+  #answeredMs: number
 
   constructor(options: RelayOptions) {
     this.#options = options
+    this.#answeredMs = options.clock.monotonicMs()
     this.#channel = openChannel(options.socket)
   }
 
@@ -78,6 +92,12 @@ class OutboxRelay implements Relay {
       waitMs = outcome === 'failed' ? Math.min(MAX_WAIT_MS, waitMs * 2) : IDLE_MS
       if (outcome !== 'more') await this.#sleep(waitMs)
     }
+  }
+
+  /** Egress is asked every few seconds: what it last said is that old, and no older while it answers. */
+  link(): LinkView {
+    const silentMs = this.#options.clock.monotonicMs() - this.#answeredMs
+    return { silentSeconds: Math.max(0, Math.floor((silentMs - 2 * STATE_INTERVAL_MS) / 1000)), fleet: this.#fleet }
   }
 
   async stop(): Promise<void> {
@@ -188,7 +208,11 @@ class OutboxRelay implements Relay {
     const { clock, deviceState } = this.#options
     if (clock.monotonicMs() - this.#stateMs < STATE_INTERVAL_MS) return false
     this.#stateMs = clock.monotonicMs()
-    await this.#channel.call(handoverMethods.deviceState, { device: deviceState() }, CALL_LIMIT_MS)
+    const answer = await this.#channel.call(handoverMethods.deviceState, { device: deviceState() }, CALL_LIMIT_MS)
+    const known = deviceStateAnswer.safeParse(answer)
+    if (!known.success) throw new EgressError('egress_queue_failed')
+    this.#fleet = known.data.fleet
+    this.#answeredMs = clock.monotonicMs()
     return true
   }
 

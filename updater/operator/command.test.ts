@@ -257,3 +257,14 @@ describe('checkpoints, findings and device-line', () => {
     expect((await run('device-line', ...args.slice(0, -1), at('none'))).stderr).toContain('fleet_config_invalid')
   })
 })
+
+describe('an answer that cannot be written', () => {
+  it.each(['export', 'checkpoints'])('is no success: %s', async (command) => {
+    const args = [ENTRY, command, ...(command === 'export' ? [] : [DEVICE]), '--config', config]
+    const line = 'node=$1; shift; exec "$node" "$@" > /dev/full'
+    const code = await new Promise((resolve) =>
+      execFile('sh', ['-c', line, 'sh', process.execPath, ...args], (error) => resolve(error?.code ?? 0)),
+    )
+    expect(code).toBe(1)
+  })
+})

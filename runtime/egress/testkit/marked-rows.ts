@@ -1,3 +1,4 @@
+import { deviceState } from '../../../device/outbound/device-state.ts'
 import {
   feedbackFlags,
   givenFeedback,
@@ -58,3 +59,11 @@ export function markOf(record: OutboundRecord): number {
   const mark = [...common, ...own].reduceRight((sum, [digit, count]) => sum * count + digit, 0)
   return record.kind === 'feedback' ? DECISIONS + mark : mark
 }
+
+/** How a box fares that is in order. */
+export const markedState = deviceState.parse({
+  posture: { secureBoot: 'yes', diskEncryption: 'yes', tpm: 'no', swap: 'no', coreDumps: 'cannot tell' },
+  ...{ cpu: 'under-25', memory: 'under-50', disk: 'under-75', gpu: 'unknown', gpuMemory: 'unknown' },
+  ...{ temperature: 'under-50', gpuTemperature: 'unknown', gpus: 0, uptime: 'under-1d' },
+  ...{ modelsActive: 2, modelsDown: 0 },
+})

@@ -1,11 +1,10 @@
 import { readFileSync } from 'node:fs'
-import { deviceState } from '../../../device/outbound/device-state.ts'
 import { systemClock } from '../../../device/platform/clock.ts'
 import { createLog } from '../../../device/platform/log.ts'
 import { openDatabase } from '../../storage/database.ts'
 import { createOutbox } from '../../storage/outbox.ts'
 import { startRelay } from '../relay.ts'
-import { MARKED_ROWS, markedRow } from './marked-rows.ts'
+import { MARKED_ROWS, markedRow, markedState } from './marked-rows.ts'
 
 /**
  * A runtime that only writes outbox rows and relays them: the real database, the real relay. It writes until row `total` stands in
@@ -23,13 +22,7 @@ const relay = startRelay({
   outbox,
   clock: systemClock,
   log: createLog(systemClock, (line) => process.stderr.write(line)),
-  deviceState: () =>
-    deviceState.parse({
-      posture: { secureBoot: 'yes', diskEncryption: 'yes', tpm: 'no', swap: 'no', coreDumps: 'cannot tell' },
-      ...{ cpu: 'under-25', memory: 'under-50', disk: 'under-75', gpu: 'unknown', gpuMemory: 'unknown' },
-      ...{ temperature: 'under-50', gpuTemperature: 'unknown', gpus: 0, uptime: 'under-1d' },
-      ...{ modelsActive: 2, modelsDown: 0 },
-    }),
+  deviceState: () => markedState,
 })
 const goal = Math.min(Number(total), MARKED_ROWS)
 const perTurn = Math.max(1, Math.round((Number(rowsPerSecond) * TURN_MS) / 1000))
