@@ -3,18 +3,10 @@ import { auditExportCommand } from '../audit/export-command.ts'
 import { auditSearchCommand } from '../audit/search-command.ts'
 import { auditShowCommand } from '../audit/show-command.ts'
 import { auditVerifyCommand } from '../audit/verify-command.ts'
+import type { Command } from './command.ts'
 import { auditIo, auditSite, fileIo } from './command-context.ts'
+import { deviceCommands } from './device-commands.ts'
 import { modelCommands } from './model-commands.ts'
-
-/** A command gets its arguments without its own name and without --site, and answers --help itself. @returns the exit code */
-export type CommandRun = (args: readonly string[], site: string) => Promise<number>
-
-export interface Command {
-  readonly name: string
-  readonly synopsis: string
-  readonly summary: string
-  readonly run: CommandRun
-}
 
 /** Every command of `wardstone`: to add one, add its line. */
 export const commands: readonly Command[] = [
@@ -43,6 +35,7 @@ export const commands: readonly Command[] = [
     run: (args, site) => auditVerifyCommand(args, () => auditSite(site), fileIo()),
   },
   ...modelCommands,
+  ...deviceCommands,
   {
     name: 'model inspect',
     synopsis: 'FILE',
