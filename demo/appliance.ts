@@ -1,7 +1,9 @@
 import type { CryptoProvider } from '../device/crypto/provider.ts'
+import { errorCode } from '../device/platform/errors.ts'
 import type { PackageDraft } from '../models/package/pack.ts'
 import { acquireInstanceLock } from '../runtime/storage/instance-lock.ts'
 import type { StartedProcess } from './child-process.ts'
+import { DemoError } from './errors.ts'
 import { startFleetSide } from './fleet-side.ts'
 import { startRuntimeProcess } from './runtime-process.ts'
 import type { Site } from './site.ts'
@@ -29,7 +31,7 @@ export async function startAppliance(site: Site, options: ApplianceOptions): Pro
   const started = new AsyncDisposableStack()
   try {
     // Before anything is written: a second start must not take the configurations away from under the first.
-    const lock = acquireInstanceLock(site.path('demo.lock'))
+    const lock = lockSite(site)
     started.defer(() => lock.release())
     const withStop = async <T extends { stop(): Promise<void> }>(starting: Promise<T>): Promise<T> => {
       const running = await starting
@@ -49,6 +51,16 @@ export async function startAppliance(site: Site, options: ApplianceOptions): Pro
   } catch (error) {
     await started.disposeAsync()
     throw error
+  }
+}
+
+/** @throws DemoError demo_site_in_use, StorageError */
+function lockSite(site: Site): ReturnType<typeof acquireInstanceLock> {
+  try {
+    return acquireInstanceLock(site.path('demo.lock'))
+  } catch (cause) {
+    if (errorCode(cause) === 'storage_locked') throw new DemoError('demo_site_in_use', { cause, about: site.root })
+    throw cause
   }
 }
 

@@ -8,7 +8,9 @@ export const demoErrors = {
   demo_site_unwritable:
     'The development site cannot be written. Check the permissions of the folder, or choose another with --site.',
   demo_disk_full: 'The disk is full. Free some space and start again; nothing half-made was left behind.',
-  demo_site_foreign: 'The folder exists and is not a development site of this release. Choose another with --site.',
+  demo_site_foreign:
+    'The folder exists and is not a development site of this release. Move it away, or choose another with --site.',
+  demo_site_in_use: 'The demo already runs on this site. Stop it there, or choose another folder with --site.',
   demo_model_unavailable: 'A model does not run; what the others decided stands above.',
   demo_process_stopped: 'A process of the appliance stopped by itself. Its last words are in its log.',
   demo_clock_wrong:

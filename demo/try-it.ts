@@ -4,9 +4,9 @@ import { updateNames } from './updates.ts'
 
 /** Three calls to copy, each with the client certificate of a role that may make it. */
 export function tryItYourself(site: Site, url: string, lastDecisionId: string): string {
-  const root = relative(process.cwd(), site.root) || '.'
+  const root = quoted(relative(process.cwd(), site.root) || '.')
   const wardstone = 'npm run wardstone --'
-  const at = (name: string) => relative(process.cwd(), site.path(name)) || name
+  const at = (name: string) => quoted(relative(process.cwd(), site.path(name)) || name)
   const curl = (role: string) =>
     `curl --cacert ${at('authority/ca.pem')} --cert ${at(`clients/${role}.pem`)} --key ${at(`clients/${role}.key`)}`
   const vital = (name: string, value: number, unit: string) => `"${name}":{"value":${value},"unit":"${unit}"}`
@@ -49,4 +49,9 @@ ${wardstone} model install ${at(`updates/${updateNames.tampered}`)} --site ${roo
 See what the fleet sees of this box:
 npm run wardstone-fleet -- watch --config ${at('fleet/fleet.json')}
 `
+}
+
+/** As a shell takes it for one word: the folder may be called anything. */
+function quoted(word: string): string {
+  return /^[\w.,:@%+=/-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
 }

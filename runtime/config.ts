@@ -30,7 +30,7 @@ export const runtimeConfigSchema = z.strictObject({
   trust: z.strictObject({ vendor: path, fleet: path, packageKey: path }),
   /** The model store, as models/store/layout.ts has it; the updater writes it. */
   store: path,
-  /** A folder for sockets of local commands, of this user alone. A socket's whole path has at most 107 bytes. */
+  /** A folder for sockets of local commands, of this user alone. */
   run: path.optional(),
   inference: z.strictObject({
     threads: z.int().min(1).max(64),

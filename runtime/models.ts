@@ -5,13 +5,15 @@ import type { CryptoProvider } from '../device/crypto/provider.ts'
 import { loadVerifier } from '../device/crypto/signing.ts'
 import { serveChannel } from '../device/platform/channel.ts'
 import type { Clock } from '../device/platform/clock.ts'
+import { errorCode } from '../device/platform/errors.ts'
 import type { Log } from '../device/platform/log.ts'
 import { type ModelStore, modelStore, SLOT_NAME } from '../models/store/layout.ts'
 import type { LedgerHandle } from './audit/ledger.ts'
 import type { RuntimeConfig } from './config.ts'
 import { activationMethods } from './decisions/activation-methods.ts'
+import { changeBudget, refusalBudget } from './decisions/budget.ts'
 import { type ActivationPoint, ModelActivation } from './decisions/model-activation.ts'
-import { RefusalBudget } from './decisions/refusal-budget.ts'
+import { newerImageVersion } from './decisions/newer-targets.ts'
 import { RefusalRecord } from './decisions/refusal-record.ts'
 import type { PinnedTrust } from './decisions/release-prover.ts'
 import { type Models, SlotRegistry } from './decisions/slot-registry.ts'
@@ -49,28 +51,34 @@ export async function startModels(
   const store = modelStore(files.path(config.store))
   const history = ledger.store
   const registry = new SlotRegistry()
-  const refusals = new RefusalBudget(clock)
+  const refusals = refusalBudget(clock)
+  const trust = await pinnedTrust(config, files, provider)
   const activation = new ModelActivation({
     store,
     ledger,
     history,
     registry,
     refusals,
-    trust: await pinnedTrust(config, files, provider),
+    changes: changeBudget(clock),
+    trust,
     settings: config.inference,
     memoryBytes: availableMemoryBytes(),
     clock,
     log,
     checkpoint,
   })
-  const slots = new Set([...pointedSlots(store), ...history.activatedSlots()])
+  // What ran here before comes first: a store full of other pointers must not keep it waiting.
+  const known = history.activatedSlots()
+  const slots = new Set([...known, ...(known.length === 0 ? pointedSlots(store) : pointedSlotsNow(store, log))])
   if (config.updater !== undefined) {
-    const handlers = activationMethods(activation, new RefusalRecord(ledger, history, refusals), registry)
+    const imageVersion = () => newerImageVersion({ store, trust, history })
+    const record = new RefusalRecord({ ledger, history, refusals }, imageVersion)
+    const handlers = activationMethods(activation, record, registry)
     const path = files.path(config.updater.activation)
     const channel = await serveChannel({ path, access: 'group', handlers, maxMessageBytes: MAX_MESSAGE_BYTES, log })
     started.defer(() => channel.close())
   }
-  const loaded = activation.load([...slots].sort())
+  const loaded = activation.load([...slots])
   started.defer(async () => {
     await activation.stop()
     await loaded
@@ -85,6 +93,16 @@ async function pinnedTrust(config: RuntimeConfig, files: SiteFiles, provider: Cr
     recipient: await loadHpkeRecipient(provider, files.text(config.trust.packageKey)),
     deviceId: config.deviceId,
     runtimeVersion: RELEASE,
+  }
+}
+
+/** On a box that was at work before, whoever can spoil the store must not take its log and its answers away as well. */
+function pointedSlotsNow(store: ModelStore, log: Log): string[] {
+  try {
+    return pointedSlots(store)
+  } catch (error) {
+    log.error('store-unreadable', { code: errorCode(error) })
+    return []
   }
 }
 

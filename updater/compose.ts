@@ -9,7 +9,7 @@ import type { Clock } from '../device/platform/clock.ts'
 import { errorCode } from '../device/platform/errors.ts'
 import type { Log } from '../device/platform/log.ts'
 import type { Source } from '../models/store/control-channel.ts'
-import { modelStore } from '../models/store/layout.ts'
+import { type ModelStore, modelStore } from '../models/store/layout.ts'
 import { controlHandlers } from './activate/control.ts'
 import { UpdaterError } from './activate/errors.ts'
 import type { Checkpoint, JobParts } from './activate/job-parts.ts'
@@ -65,7 +65,7 @@ export async function startUpdater(config: UpdaterConfig, base: string, parts: U
     makeStoreFolders(store)
     const lock = lockStore(store)
     started.defer(() => lock.release())
-    sweepTemporaryFiles([store.root, store.slots, ...readdirSync(store.jobs).map((name) => join(store.jobs, name))])
+    sweepTemporaryFiles([store.root, store.slots, ...jobFolders(store)])
     sweepReleases(store)
 
     const journal = new Journal(store, { keepPartialMs: limits.keepPartialMs, log })
@@ -93,6 +93,12 @@ export async function startUpdater(config: UpdaterConfig, base: string, parts: U
     await started.disposeAsync()
     throw error
   }
+}
+
+/** What else lies there is the journal's to clear away. */
+function jobFolders({ jobs }: ModelStore): string[] {
+  const entries = readdirSync(jobs, { withFileTypes: true })
+  return entries.filter((entry) => entry.isDirectory()).map(({ name }) => join(jobs, name))
 }
 
 function openRuntime(socket: string, limits: UpdaterLimits, parts: UpdaterParts): RuntimeLink {

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { JsonObject } from './canonical-json.ts'
 import { ChannelError } from './channel-errors.ts'
 import { encodeFrame, FrameReader } from './channel-frame.ts'
+import { type SocketAddress, socketAddress } from './socket-address.ts'
 
 export interface ChannelClient {
   /**
@@ -37,20 +38,35 @@ export function openChannel(path: string, options: { maxMessageBytes?: number } 
 /** @throws ChannelError channel_unreachable | channel_timeout */
 export function connectSocket(path: string, timeoutMs: number): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = connect(path)
+    const address = addressOf(path)
+    const socket = connect(address.path)
+    const settled = () => {
+      clearTimeout(limit)
+      address[Symbol.dispose]()
+    }
     const limit = setTimeout(() => {
+      settled()
       socket.destroy()
       reject(new ChannelError('channel_timeout'))
     }, timeoutMs)
     socket.once('connect', () => {
-      clearTimeout(limit)
+      settled()
       resolve(socket)
     })
     socket.once('error', (cause) => {
-      clearTimeout(limit)
+      settled()
       reject(new ChannelError('channel_unreachable', { cause }))
     })
   })
+}
+
+/** @throws ChannelError channel_unreachable */
+function addressOf(path: string): SocketAddress {
+  try {
+    return socketAddress(path)
+  } catch (cause) {
+    throw new ChannelError('channel_unreachable', { cause })
+  }
 }
 
 class SocketClient implements ChannelClient {

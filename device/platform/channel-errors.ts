@@ -4,7 +4,7 @@ export const channelErrors = {
   channel_path_unsafe:
     'The folder of the socket belongs to another user, or is open to more than it may be (mode 0700; 0750 for a group).',
   channel_in_use: 'Another process answers on this socket.',
-  channel_listen_failed: 'The socket cannot be made there. The path may be longer than 107 bytes.',
+  channel_listen_failed: 'The socket cannot be made there.',
   channel_unreachable: 'Nobody answers on the socket.',
   channel_timeout: 'The other process did not answer in time.',
   channel_broken: 'The connection ended, or what came was no message of this channel.',

@@ -1,7 +1,17 @@
-import { chmodSync, linkSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { type ChannelClient, type ChannelServer, channelMethod, openChannel, serveChannel } from './channel.ts'
@@ -249,4 +259,40 @@ describe('hostile bytes', () => {
       expect(reader.isInside).toBe(false)
     }
   })
+})
+
+describe('a path longer than the address of a socket holds', () => {
+  beforeEach(() => {
+    path = join(folder, 'd'.repeat(90), 'ü'.repeat(60), 'sockets', 'test.sock')
+  })
+
+  it('is served, asked, and leaves neither socket nor descriptor', async () => {
+    const before = readdirSync('/proc/self/fd').length
+    const server = await serveChannel({ path, handlers, log })
+    expect(statSync(path).isSocket()).toBe(true)
+    await expect(serveChannel({ path, handlers, log })).rejects.toMatchObject({ code: 'channel_in_use' })
+    const channel = openChannel(path)
+    expect(await channel.call('echo', { text: 'far away' }, 1000)).toEqual({ text: 'far away' })
+    channel.close()
+    await server.close()
+    expect(existsSync(path)).toBe(false)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    expect(readdirSync('/proc/self/fd').length).toBeLessThanOrEqual(before)
+  })
+
+  it('where nobody serves is said to be unreachable, folder or not', async () => {
+    await expect(client().call('echo', { text: '' }, 1000)).rejects.toMatchObject({ code: 'channel_unreachable' })
+    mkdirSync(dirname(path), { recursive: true })
+    await expect(client().call('echo', { text: '' }, 1000)).rejects.toMatchObject({ code: 'channel_unreachable' })
+  })
+})
+
+it('a peer that asks nonsense all the time fills no disk with warnings', async () => {
+  await serve()
+  const channel = client()
+  for (let turn = 0; turn < 50; turn++)
+    await Promise.all(
+      Array.from({ length: 8 }, () => channel.call('refuse', { not: 'this' }, 5000).catch(() => undefined)),
+    )
+  expect(words.split('\n').length).toBeLessThan(100)
 })

@@ -6,8 +6,11 @@ import type { JsonObject } from './canonical-json.ts'
 import { connectSocket } from './channel-client.ts'
 import { ChannelError } from './channel-errors.ts'
 import { encodeFrame, FrameReader } from './channel-frame.ts'
+import { systemClock } from './clock.ts'
 import { errorCode } from './errors.ts'
 import type { Log } from './log.ts'
+import { LogBudget } from './log-budget.ts'
+import { socketAddress } from './socket-address.ts'
 
 export { type ChannelClient, openChannel } from './channel-client.ts'
 
@@ -27,7 +30,7 @@ export const channelAccess = ['owner', 'group'] as const
 export type ChannelAccess = (typeof channelAccess)[number]
 
 export interface ChannelServerOptions {
-  /** At most 107 bytes. The folder is made when it is missing; it must belong to this user, and nobody else may write in it. */
+  /** Of any length. The folder is made when it is missing; it must belong to this user, and nobody else may write in it. */
   readonly path: string
   /** Default `owner`. */
   readonly access?: ChannelAccess | undefined
@@ -78,8 +81,9 @@ export async function serveChannel(options: ChannelServerOptions): Promise<Chann
   preparePath(options.path, access)
   await removeStale(options.path)
   const connections = new Set<ServedConnection>()
+  const warnings = new LogBudget(options.log, systemClock)
   const server = createServer((socket) => {
-    const connection = new ServedConnection(socket, options)
+    const connection = new ServedConnection(socket, options, warnings)
     connections.add(connection)
     socket.on('close', () => connections.delete(connection))
   })
@@ -117,9 +121,15 @@ async function removeStale(path: string): Promise<void> {
 }
 
 function listen(server: Server, path: string, mode: number): Promise<void> {
+  const address = socketAddress(path)
+  // Closing removes the socket by the address that it was bound to.
+  server.once('close', () => address[Symbol.dispose]())
   return new Promise((resolve, reject) => {
-    server.once('error', (cause) => reject(new ChannelError('channel_listen_failed', { cause })))
-    server.listen(path, () => {
+    server.once('error', (cause) => {
+      address[Symbol.dispose]()
+      reject(new ChannelError('channel_listen_failed', { cause }))
+    })
+    server.listen(address.path, () => {
       chmodSync(path, mode)
       resolve()
     })
@@ -130,15 +140,17 @@ function listen(server: Server, path: string, mode: number): Promise<void> {
 class ServedConnection {
   readonly #socket: Socket
   readonly #options: ChannelServerOptions
+  readonly #warnings: LogBudget
   readonly #maxMessageBytes: number
   readonly #frames: FrameReader
   readonly #underWay = new Set<Promise<void>>()
   #waiting: JsonObject[] = []
   #isFinishing = false
 
-  constructor(socket: Socket, options: ChannelServerOptions) {
+  constructor(socket: Socket, options: ChannelServerOptions, warnings: LogBudget) {
     this.#socket = socket
     this.#options = options
+    this.#warnings = warnings
     this.#maxMessageBytes = options.maxMessageBytes ?? MAX_MESSAGE_BYTES
     this.#frames = new FrameReader(this.#maxMessageBytes)
     socket.on('error', () => {})
@@ -216,13 +228,13 @@ class ServedConnection {
     const code = errorCode(error)
     // A name that is none of ours is a text of the peer, and could say anything.
     const known = Object.hasOwn(this.#options.handlers, method) ? { method } : {}
-    this.#options.log.warn('channel-refused', { ...known, code })
+    this.#warnings.warn('channel-refused', { ...known, code })
     return encodeFrame({ id, error: { code } }, MAX_MESSAGE_BYTES)
   }
 
   #break(error: unknown): void {
     if (this.#socket.destroyed) return
-    this.#options.log.warn('channel-broken', { code: errorCode(error) })
+    this.#warnings.warn('channel-broken', { code: errorCode(error) })
     this.#socket.destroy()
   }
 }

@@ -87,8 +87,9 @@ export const listAnswer = z.strictObject({
   slots: z.array(
     z.strictObject({
       slot,
-      /** What the pointer names, and what signed metadata say about it: null when the store no longer has a sound copy. */
-      package: packageHash,
+      /** What the pointer names; null when there is no pointer, or none that can be read, in a slot that the runtime knows. */
+      package: packageHash.nullable(),
+      /** What signed metadata say about it; null when the store has no sound copy. */
       active: releaseSchema.nullable(),
       previous: releaseSchema.nullable(),
       /** What the runtime says of the slot; null when it could not be asked. */

@@ -24,12 +24,24 @@ const advice: Readonly<Record<string, string>> = {
   fetch_file_missing: 'the folder needs package.wspkg, image.json and grant.json',
   fetch_source_unreadable: 'the files must be readable by the account that the updater runs as, and no links',
   fetch_authority_missing: 'name the authority of the server in updater.json, under https',
+  fetch_unreachable: 'look at the address, the network and the server; what came is kept for the next try',
+  fetch_tls_failed:
+    'compare the authority in updater.json, under https, with the certificate of the server; check the clock',
   fetch_disk_full: 'make room on the disk of the store: "wardstone model remove" takes a staged release away',
   stage_metadata_rolled_back: 'fetch the newest release folder: its image.json is older than one seen here',
+  stage_metadata_forked: 'tell the vendor: two different image.json carry one version',
   stage_active_unlisted: 'tell the vendor: image.json has to list every release that runs, or mark it revoked',
   inference_self_test_failed:
     'do not use this release on this device; tell the fleet operator and the maker of the model',
   inference_load_failed: 'look at the log of the runtime: memory, or a provider that is missing on this device',
+  ...Object.fromEntries(
+    ['package_chunk_corrupt', 'package_hash_mismatch', 'package_truncated', 'package_oversized'].map((code) => [
+      code,
+      'bring the release again from where it came; changed again, do not use it and tell the fleet operator',
+    ]),
+  ),
+  package_signature_invalid:
+    'do not use this release: nobody this device trusts has signed it; tell the fleet operator',
   package_downgrade: '"wardstone model rollback SLOT" is the way back; a release counter otherwise only rises',
   package_device_foreign: 'ask the fleet operator for the grant of this device',
   package_grant_expired: 'ask the fleet operator for a new grant; check the clock of the box',

@@ -65,6 +65,7 @@ export async function runModelCommand(
   parse: () => 'help' | { socket: string | undefined; json: boolean; run: (ask: Asks) => Promise<number> },
 ): Promise<number> {
   let isJson = false
+  let socket = ''
   try {
     const command = parse()
     if (command === 'help') {
@@ -72,7 +73,8 @@ export async function runModelCommand(
       return modelExitCodes.done
     }
     isJson = command.json
-    const channel = openChannel(command.socket ?? controlSocket(site))
+    socket = command.socket ?? controlSocket(site)
+    const channel = openChannel(socket)
     try {
       return await command.run(async (method, request, schema) =>
         schema.parse(await channel.call(method, request, CALL_MS)),
@@ -81,7 +83,7 @@ export async function runModelCommand(
       channel.close()
     }
   } catch (error) {
-    return explain(error, usage, io, isJson)
+    return explain(error, usage, io, isJson, socket)
   }
 }
 
@@ -99,14 +101,18 @@ function controlSocket(site: string): string {
   return resolve(site, loadConfig(path, addressSchema).control.socket)
 }
 
-function explain(error: unknown, usage: string, io: ModelIo, isJson: boolean): number {
+function explain(error: unknown, usage: string, io: ModelIo, isJson: boolean, socket: string): number {
   if (error instanceof Misuse || isArgumentFault(error)) {
-    io.stderr.write(error instanceof Misuse ? `wardstone: ${printable(error.message)}\n\n${usage}` : usage)
+    // Of what parseArgs says the first sentence; the rest is about how to write programs.
+    const fault = error instanceof Misuse ? error.message : (error.message.split('. ')[0] ?? '')
+    io.stderr.write(`wardstone: ${printable(fault)}\n\n${usage}`)
     return modelExitCodes.usage
   }
   const code = codeOf(error)
   const isUnreachable = code.startsWith('channel_') && code !== 'channel_request_invalid'
-  const { message, advice } = explainCode(code, saidBy(error))
+  const explained = explainCode(code, saidBy(error))
+  const { advice } = explained
+  const message = isUnreachable ? `${explained.message} (${socket})` : explained.message
   if (isJson) io.stdout.write(`${JSON.stringify({ error: { code, message } })}\n`)
   else io.stderr.write(printable(message).concat(` [${code}]\n`, advice === undefined ? '' : `What to do: ${advice}\n`))
   return isUnreachable ? modelExitCodes.updaterUnreachable : modelExitCodes.failed
@@ -123,6 +129,6 @@ function codeOf(error: unknown): string {
   return isWardstoneError(error) ? error.code : 'internal'
 }
 
-function isArgumentFault(error: unknown): boolean {
+function isArgumentFault(error: unknown): error is Error {
   return error instanceof Error && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS')
 }

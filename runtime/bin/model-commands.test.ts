@@ -182,7 +182,8 @@ describe('wardstone model install', () => {
       if (turn === 1) await server?.close()
     }
     expect(await modelInstallCommand(['release'], folder, { ...io(), pause })).toBe(20)
-    expect(said.err).toContain('The updater cannot be reached. [channel_unreachable]')
+    expect(said.err).toContain(`Job ${JOB} goes on once the updater is back.`)
+    expect(said.err).toMatch(/^.*The updater cannot be reached\. \(.*\) \[channel_unreachable\]/ms)
   })
 
   it.each([
@@ -213,6 +214,20 @@ describe('wardstone model install', () => {
 })
 
 describe('wardstone model list', () => {
+  it('names a slot that the runtime knows and the store has lost, and a release that runs and is revoked', async () => {
+    const lost = { slot: 'lost', package: null, active: null, previous: null, state: 'unavailable' } as const
+    const [first] = list.slots
+    if (first === undefined) throw new TypeError('no slot')
+    const slots = [
+      { ...first, active: { ...two, revoked: true } },
+      { ...lost, running: null, fault: 'store_pointer_unreadable' },
+    ]
+    listed = { ...list, slots }
+    expect(await modelListCommand([], folder, io())).toBe(0)
+    expect(said.out).toMatch(/sample +2\.0\.0 +active, REVOKED/)
+    expect(said.out).toMatch(/lost +not readable +UNAVAILABLE: store_pointer_unreadable/)
+  })
+
   it('is a table of what runs, what is staged and what is under way', async () => {
     expect(await modelListCommand([], folder, io())).toBe(0)
     expect(said.out).toBe(`Runs
@@ -249,7 +264,7 @@ Under way
   it('says that the updater cannot be reached, with a code of its own', async () => {
     const socket = join(folder, 'none.sock')
     expect(await modelListCommand(['--socket', socket], folder, io())).toBe(20)
-    expect(said.err).toMatch(/^The updater cannot be reached\. \[channel_unreachable\]\nWhat to do: /)
+    expect(said.err).toContain(`The updater cannot be reached. (${socket}) [channel_unreachable]\nWhat to do: `)
     expect(await modelListCommand(['--socket', socket, '--json'], folder, io())).toBe(20)
     expect(JSON.parse(said.out)).toMatchObject({ error: { code: 'channel_unreachable' } })
   })
@@ -320,6 +335,11 @@ describe('wardstone model jobs', () => {
     story = [proving]
     expect(await modelJobsCommand([JOB, '--cancel'], folder, io())).toBe(0)
     expect(asked).toEqual([{ method: 'cancel', job: JOB }])
+  })
+
+  it('that do not know an option say which', async () => {
+    expect(await modelListCommand(['--bogus'], folder, io())).toBe(2)
+    expect(said.err).toMatch(/^wardstone: Unknown option '--bogus'\n\nUsage: wardstone model list/)
   })
 
   it.each([[['x']], [['--cancel']], [['--follow']], [[JOB, JOB]]])('takes %j for a wrong usage', async (args) => {

@@ -32,7 +32,11 @@ export async function follow(begun: JobAnswer, ask: Asks, io: ModelIo, { json, w
       if (!json) io.stderr.write(leftText(job))
       return modelExitCodes.interrupted
     }
-    job = await look(job.job, ask, io)
+    job = await look(job.job, ask, io).catch((error: unknown) => {
+      view.end()
+      if (!json && isAway(error)) io.stderr.write(keptText(job))
+      throw error
+    })
     view.show(job)
   }
   view.end()
@@ -46,11 +50,14 @@ async function look(job: string, ask: Asks, io: ModelIo): Promise<JobAnswer> {
     try {
       return await ask('job', { job }, jobAnswer)
     } catch (error) {
-      const isAway = error instanceof ChannelError && error.code !== 'channel_refused'
-      if (!isAway || missed >= AWAY_POLLS || io.interrupted.aborted) throw error
+      if (!isAway(error) || missed >= AWAY_POLLS || io.interrupted.aborted) throw error
       await io.pause(POLL_MS)
     }
   }
+}
+
+function isAway(error: unknown): boolean {
+  return error instanceof ChannelError && error.code !== 'channel_refused'
 }
 
 /** What could be gone back to now; a job that is done is not made a failure by asking. */
@@ -64,6 +71,10 @@ function leftText({ job }: JobAnswer): string {
     `Job ${job} goes on without you. To look: wardstone model jobs ${job} --follow\n` +
     `To give it up: wardstone model jobs ${job} --cancel\n`
   )
+}
+
+function keptText({ job }: JobAnswer): string {
+  return `Job ${job} goes on once the updater is back. To look then: wardstone model jobs ${job} --follow\n`
 }
 
 interface View {

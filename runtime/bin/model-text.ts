@@ -104,13 +104,18 @@ export function named({ slot, version }: Pick<JobAnswer, 'slot' | 'version'>): s
 
 function slotRow(entry: ListAnswer['slots'][number]): string[] {
   const { slot, active, previous } = entry
-  const shown = entry.package.slice(0, SHORT_HASH)
+  const shown = entry.package?.slice(0, SHORT_HASH) ?? NOTHING
   return [slot, active?.version ?? 'not readable', slotState(entry), previous?.version ?? NOTHING, shown]
 }
 
-function slotState({ state, running, fault, package: hash }: ListAnswer['slots'][number]): string {
+function slotState(entry: ListAnswer['slots'][number]): string {
+  return entry.active?.revoked === true ? `${stateInSlot(entry)}, REVOKED` : stateInSlot(entry)
+}
+
+function stateInSlot({ state, running, fault, package: hash }: ListAnswer['slots'][number]): string {
   if (state === null) return 'the runtime does not say'
   if (state === 'unavailable') return `UNAVAILABLE: ${fault ?? 'no reason given'}`
+  if (hash === null) return `${state}, NO POINTER IN THE STORE: install or activate a release`
   if (state === 'active' && running !== hash) return `still runs ${running?.slice(0, SHORT_HASH) ?? 'another'}`
   return state
 }

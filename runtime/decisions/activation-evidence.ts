@@ -29,7 +29,10 @@ export function refusalEvidence(
 }
 
 /** What the updater refused before the runtime saw it. */
-export function refusalElsewhere({ event, source, code, package: packageHash, by }: RecordRefusalRequest): Evidence {
+export function refusalElsewhere(
+  { event, source, code, package: packageHash, by }: RecordRefusalRequest,
+  imageVersion: number | undefined,
+): Evidence {
   const named = packageHash === null ? {} : { package: packageHash }
-  return { leaf: { kind: 'package-refused', event, source, code, ...named, by } }
+  return { leaf: { kind: 'package-refused', event, source, code, ...named, by }, imageVersion }
 }

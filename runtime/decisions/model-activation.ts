@@ -4,8 +4,8 @@ import { readSlotPointer, type SlotPointer } from '../../models/store/pointer.ts
 import { ActivationError } from './activation-errors.ts'
 import { activationEvidence } from './activation-evidence.ts'
 import { isRecorded } from './activation-rules.ts'
+import type { Budget } from './budget.ts'
 import type { ProvenRelease } from './proven-release.ts'
-import type { RefusalBudget } from './refusal-budget.ts'
 import { type ProverParts, ReleaseProver, type Wanted } from './release-prover.ts'
 import type { SlotRegistry } from './slot-registry.ts'
 import { Turns } from './turns.ts'
@@ -16,7 +16,8 @@ export type ActivationPoint = (typeof activationPoints)[number]
 
 export interface ActivationParts extends ProverParts {
   readonly registry: SlotRegistry
-  readonly refusals: RefusalBudget
+  readonly refusals: Budget
+  readonly changes: Budget
   readonly checkpoint?: ((at: ActivationPoint) => void) | undefined
 }
 
@@ -60,6 +61,7 @@ export class ModelActivation {
       return underWay.answer
     }
     const { slot, package: packageHash, change, by } = request
+    this.#parts.changes.take()
     const answer = this.#turns.take(async () =>
       proveAnswerOf(await this.#provenOrProve({ slot, packageHash, change, by })),
     )
@@ -76,9 +78,10 @@ export class ModelActivation {
    * and what decides already goes on.
    * @throws StoreError, ActivationError, StorageError; what the package is refused with
    */
-  activate(slot: string): Promise<ActivateAnswer> {
+  async activate(slot: string): Promise<ActivateAnswer> {
     const waiting = this.#waiting.get(slot)
     if (waiting !== undefined) return waiting
+    this.#parts.changes.take()
     const answer = this.#turns.take(() => {
       this.#waiting.delete(slot)
       return this.#activate(slot)
@@ -107,7 +110,10 @@ export class ModelActivation {
     const { active, event } = pointer
     const isNew = !isRecorded(pointer, this.#parts.history)
     this.#at('pointer-read')
-    if (!isNew && this.#decides(slot, active)) return { slot, package: active, event }
+    if (!isNew && this.#decides(slot, active)) {
+      this.#parts.changes.giveBack()
+      return { slot, package: active, event }
+    }
 
     const proven = await this.#provenOrProve(wantedBy(pointer))
     this.#at('proven')

@@ -1,3 +1,4 @@
+import { setImmediate as breath } from 'node:timers/promises'
 import type { Clock } from '../../device/platform/clock.ts'
 import type { Log } from '../../device/platform/log.ts'
 import { verifyContract } from '../../models/contract/consistency.ts'
@@ -61,7 +62,10 @@ export async function proveRelease(
     if (manifest.modelId !== slot) throw new PackageError('package_target_missing', { about: slot })
     verifyContract(manifest.contract)
     const golden = readGoldenVectors(opened)
+    // What is long in one piece is parted, so that the decisions that came meanwhile get their turn between the pieces.
+    await breath()
     verifyGoldenVectors(golden, manifest.contract)
+    await breath()
     loader.admit(manifest.memoryBytes)
     worker = startWorker(opened, loader)
     loader.started(worker)

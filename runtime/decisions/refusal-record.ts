@@ -2,20 +2,25 @@ import type { RecordRefusalRequest } from '../../models/store/activation-channel
 import type { Ledger } from '../audit/types.ts'
 import type { ActivationHistory } from '../storage/evidence-store.ts'
 import { refusalElsewhere } from './activation-evidence.ts'
-import type { RefusalBudget } from './refusal-budget.ts'
+import type { Budget } from './budget.ts'
+
+interface RefusalParts {
+  readonly ledger: Ledger
+  readonly history: ActivationHistory
+  readonly refusals: Budget
+}
 
 /** What the updater refused before the runtime saw it: one leaf for each event, however often it is told. */
 export class RefusalRecord {
-  readonly #ledger: Ledger
-  readonly #history: ActivationHistory
-  readonly #refusals: RefusalBudget
+  readonly #parts: RefusalParts
+  readonly #imageVersion: () => Promise<number | undefined>
   /** Being written, by their event. */
   readonly #underWay = new Map<string, Promise<void>>()
 
-  constructor(ledger: Ledger, history: ActivationHistory, refusals: RefusalBudget) {
-    this.#ledger = ledger
-    this.#history = history
-    this.#refusals = refusals
+  /** @param imageVersion of newer image targets that came with what was refused */
+  constructor(parts: RefusalParts, imageVersion: () => Promise<number | undefined>) {
+    this.#parts = parts
+    this.#imageVersion = imageVersion
   }
 
   /** @throws ActivationError runtime_refusals_limited, StorageError: nothing was recorded */
@@ -29,8 +34,9 @@ export class RefusalRecord {
   }
 
   async #recordOnce(request: RecordRefusalRequest): Promise<void> {
-    if (this.#history.isRefusalRecorded(request.event)) return
-    this.#refusals.take()
-    await this.#ledger.commit(refusalElsewhere(request))
+    const { ledger, history, refusals } = this.#parts
+    if (history.isRefusalRecorded(request.event)) return
+    refusals.take()
+    await ledger.commit(refusalElsewhere(request, await this.#imageVersion()))
   }
 }

@@ -4,7 +4,7 @@ import type { Log } from '../../device/platform/log.ts'
 import type { PackageTrust } from '../../models/package/open.ts'
 import { verifyImageVersion } from '../../models/package/policy.ts'
 import { readRegularFile } from '../../models/package/regular-file.ts'
-import { MAX_GRANT_BYTES, MAX_IMAGE_BYTES, verifyImageTargets } from '../../models/package/targets.ts'
+import { MAX_GRANT_BYTES, MAX_IMAGE_BYTES } from '../../models/package/targets.ts'
 import { verifyMetadata } from '../../models/package/verify.ts'
 import { type ModelStore, releasePaths } from '../../models/store/layout.ts'
 import type { Ledger } from '../audit/types.ts'
@@ -13,6 +13,7 @@ import type { ActivationHistory } from '../storage/evidence-store.ts'
 import { ActivationError } from './activation-errors.ts'
 import { refusalEvidence } from './activation-evidence.ts'
 import { type Change, floorOf, isAtFloor } from './activation-rules.ts'
+import { newerImageVersion } from './newer-targets.ts'
 import { type ProvenRelease, proveRelease, type SlotSettings } from './proven-release.ts'
 
 /** What is pinned at enrolment; what has run here is added from the log. */
@@ -148,18 +149,6 @@ export class ReleaseProver {
   async #recordRefusal({ slot, packageHash, by }: Wanted, code: string): Promise<void> {
     const { ledger, log } = this.#parts
     log.warn('package-refused', { slot, package: packageHash, code })
-    await ledger.commit(refusalEvidence(slot, packageHash, code, by, await this.#newerImageVersion()))
-  }
-
-  /** Of the image targets as they lie there, if the vendor has signed them: a revocation stays known, though nothing ran by it. */
-  async #newerImageVersion(): Promise<number | undefined> {
-    const { store, trust, history } = this.#parts
-    try {
-      const { version } = await verifyImageTargets(readRegularFile(store.image, MAX_IMAGE_BYTES), trust.vendor)
-      return version > history.imageVersion() ? version : undefined
-    } catch (error) {
-      if (isWardstoneError(error)) return undefined
-      throw error
-    }
+    await ledger.commit(refusalEvidence(slot, packageHash, code, by, await newerImageVersion(this.#parts)))
   }
 }

@@ -13,11 +13,12 @@ import { GRANT_FILE, IMAGE_FILE, PACKAGE_FILE, releaseFolder, releasePaths } fro
 import { fetchMetadata } from '../fetch/fetch-metadata.ts'
 import { fetchPackage } from '../fetch/fetch-package.ts'
 import type { ReleaseSource } from '../fetch/source.ts'
-import { verifyAdoption } from '../stage/adoption.ts'
+import { newestTargets, verifyAdoption } from '../stage/adoption.ts'
 import { isStaged, stageRelease } from '../stage/stage-release.ts'
 import { asStoreFault } from './errors.ts'
 import type { Job } from './job.ts'
 import type { JobParts } from './job-parts.ts'
+import { packagesInUse, warnOfRevoked } from './kept-targets.ts'
 
 /** Packages are fetched by so many jobs at a time. */
 const FETCHES = 2
@@ -56,14 +57,14 @@ function fetchParts(job: Job, { fetchLimits: limits, randomness }: JobParts) {
 async function bringMetadata(source: ReleaseSource, job: Job, parts: JobParts): Promise<VerifiedMetadata> {
   const { store, trust } = parts
   const { imageBytes, grantBytes } = await fetchMetadata(source, fetchParts(job, parts))
-  const metadata = await verifyMetadata(imageBytes, grantBytes, trustOf(parts))
-  await verifyAdoption(store, imageBytes, packagesInUse(parts), trust)
   try {
     writeFileAtomic(join(job.folder, IMAGE_FILE), imageBytes)
     writeFileAtomic(join(job.folder, GRANT_FILE), grantBytes)
   } catch (error) {
     throw asStoreFault(error)
   }
+  const metadata = await verifyMetadata(imageBytes, grantBytes, trustOf(parts))
+  await verifyAdoption(store, imageBytes, packagesInUse(parts), trust)
   return metadata
 }
 
@@ -80,25 +81,22 @@ export async function verifyStep(job: Job, parts: JobParts): Promise<void> {
 
 /** Step `stage`: into the store, where the runtime can open it. Nothing runs it yet. */
 export async function stageStep(job: Job, parts: JobParts): Promise<void> {
-  const imageBytes = readRegularFile(join(job.folder, IMAGE_FILE), MAX_IMAGE_BYTES)
+  const broughtBytes = readRegularFile(join(job.folder, IMAGE_FILE), MAX_IMAGE_BYTES)
   const grantBytes = readRegularFile(join(job.folder, GRANT_FILE), MAX_GRANT_BYTES)
   const giveBack = await parts.turns.take('store', job.signal)
   try {
     const trust = { ...parts.trust, active: packagesInUse(parts) }
+    // While this one was fetched, another job may have brought a newer statement: then that one is held to.
+    const imageBytes = await newestTargets(parts.store, broughtBytes, trust)
+    await verifyMetadata(imageBytes, grantBytes, trustOf(parts))
     const { isNew } = await stageRelease(parts.store, { folder: job.folder, imageBytes, grantBytes }, trust)
     job.save({ isNew })
+    await warnOfRevoked(parts)
   } catch (error) {
     throw asStoreFault(error)
   } finally {
     giveBack()
   }
-}
-
-/** What runs, and what jobs are about to make run: the metadata may not lose these. */
-function packagesInUse({ slots, journal }: JobParts): string[] {
-  const moving = journal.running().filter(({ record }) => ['prove', 'point', 'activate'].includes(record.step))
-  const hashes = [...slots.all().map(({ active }) => active), ...moving.map(({ record }) => record.package)]
-  return hashes.filter((hash) => hash !== null)
 }
 
 /** What is staged here was in date when it came; whether it may still run the runtime decides, which has the log. */

@@ -21,7 +21,19 @@ export class UpdaterError extends WardstoneError<keyof typeof updaterErrors> {
 }
 
 const FULL = ['ENOSPC', 'EDQUOT', 'SQLITE_FULL']
-const UNWRITABLE = ['EROFS', 'EACCES', 'EPERM', 'EIO', 'ENOTDIR', 'ENOENT', 'EISDIR', 'EMFILE', 'ENFILE', 'EFBIG']
+const UNWRITABLE = [
+  'EROFS',
+  'EACCES',
+  'EPERM',
+  'EIO',
+  'ENOTDIR',
+  'ENOENT',
+  'EISDIR',
+  'EEXIST',
+  'EMFILE',
+  'ENFILE',
+  'EFBIG',
+]
 
 /** What the system says of the store, in words of the house; other errors come back as they are. */
 export function asStoreFault(error: unknown): unknown {

@@ -225,7 +225,8 @@ describe('a disk', () => {
     const { job } = await install(site, big)
     expect(await ended(site, job)).toMatchObject({ state: 'failed', step: 'fetch', code: 'fetch_disk_full' })
     expect((await listOf(site)).staged).toEqual([])
-    const small = await ended(site, (await install(site, folder, false)).job)
+    const other = await publish(site, 'r1', { release, listed: [release, large], imageVersion: 1 })
+    const small = await ended(site, (await install(site, other, false)).job)
     expect(small).toMatchObject({ state: 'done', step: 'stage' })
   })
 

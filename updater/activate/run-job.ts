@@ -37,7 +37,10 @@ async function advance(job: Job, parts: JobParts, turns: (() => void)[]): Promis
   const { slot, hash } = agreed(job)
   turns.push(await takeTurn(job, parts, `slot ${slot}`))
   await step('stage', () => stageStep(job, parts))
-  if (!job.record.activate) return finish(job, parts)
+  if (!job.record.activate) {
+    job.signal.throwIfAborted()
+    return finish(job, parts)
+  }
 
   // The runtime proves one release at a time, and keeps one candidate.
   turns.push(await takeTurn(job, parts, 'runtime'))

@@ -8,6 +8,7 @@ import type { Job } from './job.ts'
 import type { JobParts } from './job-parts.ts'
 import { JOB_FILE, shortMessage } from './job-record.ts'
 import { PART_FILE } from './journal.ts'
+import { keepTargets } from './kept-targets.ts'
 import type { Wait } from './runtime-link.ts'
 
 /**
@@ -18,6 +19,7 @@ import type { Wait } from './runtime-link.ts'
 export async function settle(job: Job, parts: JobParts): Promise<void> {
   parts.checkpoint('settle:before')
   await undo(job, parts)
+  await keepTargets(job, parts)
   clear(job, parts)
   parts.checkpoint('settle:after')
   await reportRefusal(job, parts)

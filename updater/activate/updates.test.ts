@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createCryptoProvider } from '../../device/crypto/provider.ts'
@@ -202,6 +202,7 @@ describe('a release that is refused', () => {
     const failed = await ended(site, (await install(site, folder)).job)
     expect(failed).toMatchObject({ state: 'failed', code: 'package_chunk_corrupt' })
     expect(storeTree(site.store)).toEqual([
+      'image.json',
       'jobs/',
       `jobs/${failed.job}/`,
       `jobs/${failed.job}/job.json`,
@@ -248,6 +249,79 @@ describe('a release that is refused', () => {
     await start()
     expect(await ended(site, job)).toMatchObject({ state: 'failed', code: 'package_target_missing' })
     expect(standIn.leaves()).toHaveLength(1)
+  })
+})
+
+describe('what the vendor says', () => {
+  const revoking = { release: second, listed: [first, { ...second, revoked: true }], imageVersion: 2 }
+  const imageVersion = () =>
+    (JSON.parse(readFileSync(site.store.image, 'utf8')) as { signed: { version: number } }).signed.version
+
+  it.each([
+    ['is revoked', {}, 'package_revoked'],
+    ['is of another device', { deviceId: 'device-2' }, 'package_device_foreign'],
+    ['has a grant that has expired', { expiresAtMs: Date.parse('2020-01-01T00:00:00Z') }, 'package_revoked'],
+  ])(
+    'is kept though the release that it came with %s: nobody can stage or run what it revokes',
+    async (_what, changes, code) => {
+      const standIn = await runtimeWith()
+      await start()
+      await bring(first)
+      await bring(second, false)
+      const folder = await publish(site, 'revoking', { ...revoking, ...changes })
+      expect(await ended(site, (await install(site, folder)).job)).toMatchObject({ state: 'failed', code })
+      expect(imageVersion()).toBe(2)
+      expect(await refusal(ask(site, 'activate', { package: hash(second), by: 'engineer' }))).toBe(
+        'channel_refused control_release_revoked',
+      )
+      expect(standIn.asked.at(-1)).toBe(`record-refusal ${code}`)
+    },
+  )
+
+  it('and that reaches a release that runs is told, and the release goes on', async () => {
+    await runtimeWith()
+    await start()
+    await bring(first)
+    const listed = [{ ...first, revoked: true }, second]
+    const folder = await publish(site, 'both', { release: second, listed, imageVersion: 2, deviceId: 'device-2' })
+    await ended(site, (await install(site, folder)).job)
+    expect((await listOf(site)).slots).toMatchObject([{ state: 'active', active: { revoked: true } }])
+    expect(words).toContain('active-release-revoked')
+  })
+
+  it.each([
+    ['is out of date', { imageExpiresMs: Date.parse('2020-01-01T00:00:00Z') }],
+    ['leaves out what runs', { listed: [{ ...second, revoked: true }] }],
+    ['is older', { imageVersion: 1 }],
+  ])('is not kept where it %s', async (_what, changes) => {
+    await runtimeWith()
+    await start()
+    const folder = await publish(site, 'now', { release: first, listed: all, imageVersion: 2 })
+    expect(await ended(site, (await install(site, folder)).job)).toMatchObject({ state: 'done' })
+    const before = readFileSync(site.store.image)
+    const other = await publish(site, 'other', { ...revoking, imageVersion: 3, deviceId: 'device-2', ...changes })
+    expect(await ended(site, (await install(site, other)).job)).toMatchObject({ state: 'failed' })
+    expect(readFileSync(site.store.image)).toEqual(before)
+  })
+
+  it('meanwhile, by another job, is what a release that was fetched before is staged by', async () => {
+    await start()
+    const holding = await install(site, await publishOne(first))
+    await eventually(
+      () => jobOf(site, holding.job),
+      ({ waiting }) => waiting === 'runtime',
+    )
+    const fetched = await install(site, await publishOne(second))
+    await eventually(
+      () => jobOf(site, fetched.job),
+      ({ waiting, step }) => waiting === 'turn' && step === 'verify',
+    )
+    const late = await publish(site, 'late', { release: third, listed: all, imageVersion: 2, deviceId: 'device-2' })
+    await install(site, late)
+    await eventually(() => existsSync(site.store.image) && imageVersion() === 2, Boolean)
+    await runtimeWith()
+    expect(await ended(site, fetched.job)).toMatchObject({ state: 'done', code: null })
+    expect(imageVersion()).toBe(2)
   })
 })
 
@@ -415,9 +489,12 @@ describe('several jobs', () => {
     await start({ maxJobs: 64 })
     await bring(first)
     const missing = join(site.folder, 'nothing')
-    for (let turn = 0; turn < 33; turn++) {
+    mkdirSync(missing)
+    for (let turn = 0; turn < 40; turn++) {
       expect(await ended(site, (await install(site, missing)).job)).toMatchObject({ code: 'fetch_file_missing' })
     }
+    // A source that fails each minute brings no change that would clear up.
+    expect((await listOf(site)).jobs).toHaveLength(33)
     await bring(second)
     expect((await listOf(site)).jobs).toHaveLength(33)
     await stop()
@@ -449,15 +526,28 @@ describe('the store', () => {
     expect(storeTree(site.store).filter((name) => name.endsWith('.part'))).toEqual([])
   })
 
-  it('with a damaged pointer is listed without it, and mended by the next activation', async () => {
+  it('with a damaged pointer is listed with what the runtime says of the slot, and mended by the next activation', async () => {
     await runtimeWith()
     await start()
     await bring(first)
     writeFileSync(pointerPath(site.store, 'sample'), '{"v":1}')
-    expect((await listOf(site)).slots).toEqual([])
+    const lost = { slot: 'sample', package: null, active: null, previous: null }
+    expect((await listOf(site)).slots).toEqual([{ ...lost, state: 'active', running: hash(first), fault: null }])
     expect(words).toContain('slot-pointer-unreadable')
     expect(await bring(second)).toMatchObject({ state: 'done' })
     expect(pointerOf(site)).toMatchObject({ active: hash(second), previous: null })
+  })
+
+  it('starts, whatever else lies among its jobs', async () => {
+    await runtimeWith()
+    await start()
+    await bring(first)
+    await stop()
+    writeFileSync(join(site.store.jobs, 'notes.txt'), 'left by somebody')
+    symlinkSync('/nowhere', join(site.store.jobs, 'link'))
+    await start()
+    expect((await listOf(site)).jobs).toHaveLength(1)
+    expect(storeTree(site.store).filter((name) => /notes|link/.test(name))).toEqual([])
   })
 
   it('is swept at the start of what a crash has left in the midst', async () => {

@@ -1,5 +1,6 @@
 import type { Randomness } from '../../device/crypto/randomness.ts'
 import { errorCode } from '../../device/platform/errors.ts'
+import type { SlotsAnswer } from '../../models/store/activation-channel.ts'
 import {
   type InstallRequest,
   type JobAnswer,
@@ -16,6 +17,8 @@ import type { JobRecord } from './job-record.ts'
 import { runJob } from './run-job.ts'
 
 const JOB_BYTES = 8
+type RunningSlot = SlotsAnswer['slots'][number]
+
 /** Of one answer; the channel carries a megabyte. */
 const MAX_LISTED = 256
 
@@ -101,9 +104,12 @@ export class Updates {
     const [releases, running] = await Promise.all([listReleases(store, trust), runtime.slots()])
     const pointers = slots.all()
     const find = (hash: string | null) => releases.find((release) => release.package === hash) ?? null
+    const isLost = ({ slot, package: hash, fault }: RunningSlot) =>
+      (hash !== null || fault !== null) && !pointers.some((pointer) => pointer.slot === slot)
+    const lost = (running ?? []).filter(isLost).map(({ slot }) => ({ slot, active: null, previous: null }))
     const named = new Set(pointers.flatMap(({ active, previous }) => [active, previous]))
     return {
-      slots: pointers.slice(0, MAX_LISTED).map(({ slot, active, previous }) => {
+      slots: [...pointers, ...lost].slice(0, MAX_LISTED).map(({ slot, active, previous }) => {
         const seen = running?.find((each) => each.slot === slot)
         const now = { state: seen?.state ?? null, running: seen?.package ?? null, fault: seen?.fault ?? null }
         return { slot, package: active, active: find(active), previous: find(previous), ...now }
@@ -133,6 +139,8 @@ export class Updates {
   ): JobAnswer {
     const { journal, clock, randomness, log } = this.#parts
     if (journal.running().length >= this.#options.maxJobs) throw new ControlError('control_jobs_too_many')
+    // Here and not only at the end of a change: a source that fails every minute must not fill the store with its jobs.
+    journal.expire(clock.nowMs())
     const startedAt = new Date(clock.nowMs()).toISOString()
     const job = journal.begin({ ...blank, ...what, job: drawId(randomness), startedAt })
     log.info('job-begun', { job: job.id, kind: what.kind, by: what.by })

@@ -46,7 +46,7 @@ describe('a folder', () => {
 
   test('that is not there, is a file, or lacks the file says so', async () => {
     expect(await read()).toBe('fetch_file_missing')
-    expect(await read(at('nowhere'))).toBe('fetch_file_missing')
+    expect(await read(at('nowhere'))).toBe('fetch_source_unreadable')
     writeFileSync(at('file'), '')
     expect(await read(at('file'))).toBe('fetch_source_unreadable')
     expect(await readPackage()).toBe('fetch_file_missing')

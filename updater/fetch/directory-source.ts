@@ -72,11 +72,22 @@ async function openRegular(folder: string, name: string): Promise<FileHandle> {
     if (!(await lstat(path)).isFile()) throw new FetchError('fetch_source_unreadable', { about: name })
     file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
   } catch (cause) {
-    throw cause instanceof FetchError ? cause : openingError(cause, name)
+    if (cause instanceof FetchError) throw cause
+    if (!(await isFolder(folder))) throw new FetchError('fetch_source_unreadable', { cause, about: 'no such folder' })
+    throw openingError(cause, name)
   }
   if ((await file.stat()).isFile()) return file
   await file.close()
   throw new FetchError('fetch_source_unreadable', { about: name })
+}
+
+/** Whoever has mistyped its name does not look for a file in it. */
+async function isFolder(path: string): Promise<boolean> {
+  try {
+    return (await lstat(`${path}/`)).isDirectory()
+  } catch (cause) {
+    return !['ENOENT', 'ENOTDIR'].includes(systemCode(cause) ?? '')
+  }
 }
 
 function openingError(cause: unknown, about: string): FetchError {

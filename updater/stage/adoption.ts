@@ -35,6 +35,17 @@ export async function verifyAdoption(
   return 'adopt'
 }
 
+/** What the vendor said last, here or in the store: another job may have brought something newer since this one began. */
+export async function newestTargets(
+  store: ModelStore,
+  imageBytes: Uint8Array,
+  trust: KeeperTrust,
+): Promise<Uint8Array> {
+  const { version } = await verifyImageTargets(imageBytes, trust.vendor)
+  const current = await currentImage(store, trust)
+  return current !== undefined && current.image.version > version ? current.bytes : imageBytes
+}
+
 /**
  * A model that runs must not be lost by an omission: with the new targets it could not be loaded again. Listed as
  * revoked it is named, which is what a vendor does who wants it gone. A release whose own grant does not hold any more

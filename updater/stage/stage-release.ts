@@ -1,4 +1,4 @@
-import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { syncDirectory, writeFileAtomic } from '../../device/platform/atomic-file.ts'
 import { isWardstoneError } from '../../device/platform/errors.ts'
@@ -12,6 +12,7 @@ import { verifyAdoption } from './adoption.ts'
 import { onStore, StageError } from './errors.ts'
 import { setAside, sweepReleases } from './releases.ts'
 import { soundGrant } from './statements.ts'
+import { FILE_MODE, FOLDER_MODE, shareWithStore, sweep } from './store-files.ts'
 
 export interface StagingJob {
   /**
@@ -44,9 +45,6 @@ export type StagingLine = (typeof stagingLines)[number]
 const GATHERED = 'release'
 /** Left in the folder of a job that brings a release the store did not have. */
 const MARK = 'brought'
-/** Readable for the group of the store, in which the runtime is. */
-const FILE_MODE = 0o640
-const FOLDER_MODE = 0o750
 
 /**
  * Puts a verified release into the store. The folder of the release appears whole, by one rename; a release that is
@@ -152,21 +150,6 @@ async function takeNewerGrant(
     shareWithStore(path, FILE_MODE, store)
     sweep(dirname(path), GRANT_FILE)
   })
-}
-
-/** Lets the group of the store read, whatever the umask and the group of the folder that it was made in. */
-function shareWithStore(path: string, mode: number, store: ModelStore): void {
-  const { gid } = statSync(store.releases)
-  const state = statSync(path)
-  if (state.gid !== gid) chownSync(path, state.uid, gid)
-  chmodSync(path, mode | (state.mode & 0o2000))
-}
-
-/** Removes what a replacement of a file that was cut short has left beside it. */
-function sweep(folder: string, name: string): void {
-  for (const entry of readdirSync(folder)) {
-    if (entry.startsWith(`${name}.`) && entry.endsWith('.tmp')) rmSync(join(folder, entry), { force: true })
-  }
 }
 
 /** What the store has now the job need not keep. */

@@ -22,8 +22,9 @@ import type { LedgerHandle } from '../../audit/ledger.ts'
 import { type LogSite, makeSite, openSite, removeSite } from '../../audit/testkit/ledger-fixture.ts'
 import type { Evidence } from '../../audit/types.ts'
 import type { Database } from '../../storage/database.ts'
+import { changeBudget, refusalBudget } from '../budget.ts'
 import { type ActivationPoint, ModelActivation } from '../model-activation.ts'
-import { RefusalBudget } from '../refusal-budget.ts'
+import { newerImageVersion } from '../newer-targets.ts'
 import { RefusalRecord } from '../refusal-record.ts'
 import { SlotRegistry } from '../slot-registry.ts'
 
@@ -113,15 +114,17 @@ export class ModelBox {
       return this.ledger.commit(evidence)
     }
     const { vendor, fleet, recipient, deviceId, runtimeVersion } = this.packages.trust
-    const refusals = new RefusalBudget(clock)
+    const refusals = refusalBudget(clock)
     const history = this.ledger.store
-    this.refusals = new RefusalRecord({ commit }, history, refusals)
+    const trusted = { store: this.store, trust: { vendor }, history }
+    this.refusals = new RefusalRecord({ ledger: { commit }, history, refusals }, () => newerImageVersion(trusted))
     this.activation = new ModelActivation({
       store: this.store,
       registry: this.registry,
       ledger: { commit },
       history,
       refusals,
+      changes: changeBudget(clock),
       trust: { vendor, fleet, recipient, deviceId, runtimeVersion },
       settings: { threads: 1, maxQueue: 64, isolation: 'preferred' },
       memoryBytes: this.memoryBytes,

@@ -85,11 +85,13 @@ export interface Publication {
   readonly grantVersion?: number
   readonly deviceId?: string
   readonly expiresAtMs?: number
+  readonly imageExpiresMs?: number
 }
 
 /** @returns the folder of the release */
 export async function publish(site: UpdateSite, name: string, what: Publication): Promise<string> {
   const { release, listed, imageVersion, grantVersion = 1, deviceId = DEVICE_ID, expiresAtMs = EXPIRES_MS } = what
+  const { imageExpiresMs = EXPIRES_MS } = what
   const { manifestHash, releaseCounter } = release.identity
   const context = { deviceId, manifestHash, releaseCounter, contentKey: release.contentKey }
   const wrappedKey = await wrapContentKey(provider, site.recipient.publicKey, context)
@@ -97,7 +99,11 @@ export async function publish(site: UpdateSite, name: string, what: Publication)
   const folder = join(site.folder, 'outside', name)
   mkdirSync(folder, { recursive: true })
   writeFileSync(join(folder, PACKAGE_FILE), release.bytes)
-  const image = await signImageTargets(site.vendor.signer, { version: imageVersion, expiresAtMs: EXPIRES_MS, packages })
+  const image = await signImageTargets(site.vendor.signer, {
+    version: imageVersion,
+    expiresAtMs: imageExpiresMs,
+    packages,
+  })
   writeFileSync(join(folder, IMAGE_FILE), image)
   const grant = { version: grantVersion, expiresAtMs, deviceId, package: release.identity, wrappedKey }
   writeFileSync(join(folder, GRANT_FILE), await signGrant(site.fleet.signer, grant))
