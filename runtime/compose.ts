@@ -59,7 +59,7 @@ export async function startRuntime(config: RuntimeConfig, base: string, parts: R
     const auditCommands = await serveChannel(channel)
     started.defer(() => auditCommands.close())
     const device = await startDevice(config, files, provider, parts, started)
-    const { models, loaded } = await startModels(config, files, provider, ledger, parts, started)
+    const { models, loaded, faults } = await startModels(config, files, provider, ledger, parts, started)
     const relay = startEgressRelay(config, files, { outbox, device, slots: models.slots }, parts, started)
     const decisions = createDecisionService({
       models,
@@ -71,7 +71,11 @@ export async function startRuntime(config: RuntimeConfig, base: string, parts: R
       release: RELEASE,
       newId: randomUUID,
       logSize: () => ledger.position().size,
-      otherFaults: () => [...device.healthFaults(), ...(relay === undefined ? [] : linkFaults(relay.link()))],
+      otherFaults: () => [
+        ...faults(),
+        ...device.healthFaults(),
+        ...(relay === undefined ? [] : linkFaults(relay.link())),
+      ],
     })
     const tls = {
       key: files.text(config.tls.key),

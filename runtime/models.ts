@@ -16,6 +16,7 @@ import { type ActivationPoint, ModelActivation } from './decisions/model-activat
 import { newerImageVersion } from './decisions/newer-targets.ts'
 import { RefusalRecord } from './decisions/refusal-record.ts'
 import type { PinnedTrust } from './decisions/release-prover.ts'
+import { watchRevocation } from './decisions/revocation-watch.ts'
 import { type Models, SlotRegistry } from './decisions/slot-registry.ts'
 import { RuntimeError } from './errors.ts'
 import { availableMemoryBytes } from './inference/isolation.ts'
@@ -34,6 +35,13 @@ interface ModelParts {
   readonly checkpoint?: ((at: ActivationPoint) => void) | undefined
 }
 
+export interface StartedModels {
+  readonly models: Models
+  readonly loaded: Promise<void>
+  /** What somebody has to see to that the slots do not say themselves. */
+  faults(): readonly string[]
+}
+
 /**
  * Begins to load what the store's pointers name, behind the running service, and serves the updater. What the log says was live
  * and the store no longer names is a slot out of use: a model does not vanish without a word.
@@ -47,7 +55,7 @@ export async function startModels(
   ledger: LedgerHandle,
   { clock, log, checkpoint }: ModelParts,
   started: AsyncDisposableStack,
-): Promise<{ readonly models: Models; readonly loaded: Promise<void> }> {
+): Promise<StartedModels> {
   const store = modelStore(files.path(config.store))
   const history = ledger.store
   const registry = new SlotRegistry()
@@ -83,7 +91,15 @@ export async function startModels(
     await activation.stop()
     await loaded
   })
-  return { models: registry, loaded }
+  const revocation = watchRevocation({
+    image: store.image,
+    vendor: trust.vendor,
+    imageVersion: () => history.imageVersion(),
+    log,
+  })
+  started.defer(() => revocation.stop())
+  await revocation.look()
+  return { models: registry, loaded, faults: () => revocation.faults(registry.slots) }
 }
 
 async function pinnedTrust(config: RuntimeConfig, files: SiteFiles, provider: CryptoProvider): Promise<PinnedTrust> {

@@ -30,7 +30,7 @@ function summary({ atMs, devices, stored }: FleetView): string {
     .filter((state) => state === 'online' || counted(state) > 0)
     .map((state) => `${counted(state)} ${state}`)
   const count = devices.length === 1 ? '1 device' : `${devices.length} devices`
-  return `${new Date(atMs).toISOString()}  ${count}: ${states.join(', ')}  ${stored} records`
+  return `${new Date(atMs).toISOString()}  ${count}: ${states.join(', ')}  ${stored} ${stored === 1 ? 'record' : 'records'}`
 }
 
 function traffic({ traffic: slots, alertsLastMinute }: FleetView): string {
