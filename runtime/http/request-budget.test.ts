@@ -182,7 +182,7 @@ describe('one client that asks too much', () => {
 })
 
 describe('many connections of one client with many large bodies', () => {
-  it('do not keep another client from its answer', async () => {
+  it('do not keep another client from its answer', { timeout: 90_000 }, async () => {
     const site = await createTestSite()
     const own = await startTestServer(site, { limits: { drainMs: 500 } })
     const greedy = await site.client('bedside', 'greedy')
@@ -195,7 +195,7 @@ describe('many connections of one client with many large bodies', () => {
     const agent = other.agent()
     const before = process.memoryUsage().rss
     const times: number[] = []
-    for (let count = 0; count < 10; count += 1) {
+    for (let count = 0; count < 6; count += 1) {
       const startMs = performance.now()
       expect((await other.call('/v1/health', { agent })).status).toBe(200)
       times.push(performance.now() - startMs)
