@@ -13,8 +13,9 @@ let opened = 0
 /** A thread of its own, so that the server under test is not kept busy by the one that attacks it. */
 function flood(): void {
   const socket = connect(tls)
-  const write = () => {
-    if (socket.writableLength < bytes.length) socket.write(bytes, write)
+  // Not again once the connection is gone: a socket that was destroyed answers each write at once, for ever.
+  const write = (error?: Error | null) => {
+    if (!error && !socket.destroyed && socket.writableLength < bytes.length) socket.write(bytes, write)
   }
   socket.on('error', () => {})
   socket.on('secureConnect', () => {
