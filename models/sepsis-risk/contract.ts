@@ -1,41 +1,32 @@
 import type { Contract, InputSpec } from '../contract/schema.ts'
-import {
-  contextInputs,
-  featureColumns,
-  labInputs,
-  MINIMUM_AGE_YEARS,
-  OBSERVED_HOURS,
-  type SepsisInput,
-  sepsisInputs,
-  vitalInputs,
-} from './inputs.ts'
-import { sepsisWeights } from './weights.ts'
+import { columnsOf, featureColumns, sepsisPreprocessing } from './features.ts'
+import { MINIMUM_AGE_YEARS, type SepsisInput, sepsisInputs } from './inputs.ts'
+import { calibration, training } from './weights.ts'
 
-/** What is explained together: values that say the same thing, and a lab with whether it was measured. At most 12. */
-const groups: readonly { readonly name: string; readonly display: string; readonly inputs: readonly string[] }[] = [
-  { name: 'heart-rate', display: 'Heart rate', inputs: ['heart-rate'] },
-  { name: 'spo2', display: 'Oxygen saturation', inputs: ['spo2'] },
-  { name: 'temperature', display: 'Temperature', inputs: ['temperature'] },
-  { name: 'blood-pressure', display: 'Blood pressure', inputs: ['systolic-pressure', 'mean-pressure'] },
-  { name: 'respiratory-rate', display: 'Respiratory rate', inputs: ['respiratory-rate'] },
-  { name: 'lactate', display: 'Lactate', inputs: ['lactate', 'lactate-measured'] },
-  { name: 'white-cells', display: 'White cells', inputs: ['white-cells', 'white-cells-measured'] },
-  {
-    name: 'kidney-function',
-    display: 'Kidney function',
-    inputs: ['creatinine', 'urea-nitrogen', 'creatinine-measured', 'urea-nitrogen-measured'],
-  },
-  { name: 'platelets', display: 'Platelets', inputs: ['platelets', 'platelets-measured'] },
-  { name: 'bilirubin', display: 'Bilirubin', inputs: ['bilirubin', 'bilirubin-measured'] },
-  { name: 'age', display: 'Age', inputs: ['age'] },
-  { name: 'icu-hours', display: 'Hours in intensive care', inputs: ['icu-hours'] },
+type Group = readonly [name: string, display: string, inputs: readonly string[]]
+
+/** What is explained together: values that say the same thing, with how old they are and how they ran. Ten, so that 1,024 rows are enough. */
+const groups: readonly Group[] = [
+  ['heart-rate', 'Heart rate', ['heart-rate']],
+  ['breathing', 'Breathing and oxygen', ['respiratory-rate', 'spo2', 'inspired-oxygen']],
+  ['temperature', 'Temperature', ['temperature']],
+  ['blood-pressure', 'Blood pressure', ['systolic-pressure', 'mean-pressure', 'diastolic-pressure']],
+  ['acid-base', 'Acid-base and lactate', ['ph', 'paco2', 'lactate']],
+  ['kidney-function', 'Kidney function', ['creatinine', 'urea-nitrogen', 'potassium', 'phosphate']],
+  ['blood-count', 'Blood count and clotting', ['white-cells', 'haemoglobin', 'platelets', 'aptt']],
+  [
+    'other-chemistry',
+    'Liver, heart muscle, minerals, glucose',
+    ['ast', 'bilirubin', 'troponin-i', 'magnesium', 'calcium', 'glucose'],
+  ],
+  ['age', 'Age', ['age']],
+  ['time-in-hospital', 'Time in hospital', ['icu-hours', 'hospital-to-icu-hours']],
 ]
 
 /** Hourly data: after an hour there is newer. */
 const VALIDITY_MINUTES = 60
-
-const names = (inputs: readonly SepsisInput[]) => inputs.map((input) => input.name)
-const isMeasured = (column: string) => column.endsWith('-measured')
+/** For 1,024 rows through the trees: tens of milliseconds, more on a busy device. */
+const EXPLANATION_BUDGET_MS = 500
 
 export const sepsisRiskContract: Contract = {
   inputs: sepsisInputs.map(inputSpec),
@@ -50,7 +41,7 @@ export const sepsisRiskContract: Contract = {
       },
     ],
   },
-  preprocessing: preprocessing(),
+  preprocessing: [...sepsisPreprocessing],
   outputs: [
     {
       role: 'probability',
@@ -60,27 +51,23 @@ export const sepsisRiskContract: Contract = {
       unit: '1',
     },
   ],
-  calibration: { method: 'platt', ...sepsisWeights.platt },
-  threshold: { output: 'probability', ...sepsisWeights.threshold },
+  calibration: { method: 'platt', ...calibration.platt },
+  threshold: { output: 'probability', ...calibration.threshold },
   explanation: {
     method: 'exact-shapley',
     output: 'probability',
     tensor: 'features',
-    groups: groups.map(({ name, display, inputs }) => ({
-      name,
-      display,
-      columns: inputs.map((input) => featureColumns.indexOf(input)),
-    })),
-    baseline: [...sepsisWeights.baseline],
-    budgetMs: 50,
+    groups: groups.map(([name, display, inputs]) => ({ name, display, columns: columnsOf(inputs) })),
+    baseline: featureColumns.map((column) => training.baseline[column] ?? Number.NaN),
+    budgetMs: EXPLANATION_BUDGET_MS,
   },
   validityMinutes: VALIDITY_MINUTES,
   deadlineMs: 2000,
 }
 
-/** Vital signs, age and time in the ICU are essential; the model was made with labs missing. */
+/** The vital signs that say most, age and times are essential; the model was made with everything else missing. */
 function inputSpec(input: SepsisInput): InputSpec {
-  const isLab = input.kind === 'lab'
+  const mayBeMissing = input.kind === 'measured'
   const isContext = input.kind === 'context'
   return {
     kind: 'quantity',
@@ -88,46 +75,14 @@ function inputSpec(input: SepsisInput): InputSpec {
     display: input.display,
     codes: input.loinc.map((code) => ({ system: 'LOINC', code })),
     series: !isContext,
-    onMissing: isLab ? 'allow' : 'refuse',
+    onMissing: mayBeMissing ? 'allow' : 'refuse',
     maxAgeMinutes: input.maxAgeHours * 60,
-    onStale: isLab ? 'treat-as-missing' : 'refuse',
+    onStale: mayBeMissing ? 'treat-as-missing' : 'refuse',
     unit: input.unit,
     ...(input.molarMass === undefined ? {} : { molarMass: input.molarMass }),
+    ...(input.valence === undefined ? {} : { valence: input.valence }),
     range: { ...input.range },
     // One artefact in a day of values must not silence the day: the last plausible value counts, if it is recent.
     onImplausible: isContext ? 'refuse' : 'treat-as-missing',
   }
-}
-
-function preprocessing(): Contract['preprocessing'] {
-  const observed = { op: 'observe', version: 1 } as const
-  return [
-    { ...observed, inputs: names(vitalInputs), hours: OBSERVED_HOURS, to: 'vitals-hourly' },
-    { op: 'carry-forward', version: 1, from: 'vitals-hourly', to: 'vitals-carried' },
-    { op: 'last-row', version: 1, from: 'vitals-carried', to: 'vitals-latest' },
-    // The guards see to it that essential inputs are there; the constant keeps a tensor complete whatever they do.
-    { op: 'fill', version: 1, from: 'vitals-latest', to: 'vitals', values: fills(vitalInputs) },
-    { ...observed, inputs: names(labInputs), hours: OBSERVED_HOURS, to: 'labs-hourly' },
-    { op: 'carry-forward', version: 1, from: 'labs-hourly', to: 'labs-carried' },
-    { op: 'last-row', version: 1, from: 'labs-carried', to: 'labs-latest' },
-    { op: 'mask', version: 1, from: 'labs-latest', to: 'labs-measured' },
-    { op: 'fill', version: 1, from: 'labs-latest', to: 'labs', values: fills(labInputs) },
-    { ...observed, inputs: names(contextInputs), hours: 1, to: 'context' },
-    {
-      op: 'concatenate',
-      version: 1,
-      from: ['vitals', 'labs', 'context', 'labs-measured'],
-      to: 'joined',
-    },
-    { op: 'clip', version: 1, from: 'joined', to: 'limited', low: limits('low', 0), high: limits('high', 1) },
-    { op: 'tensor', version: 1, from: 'limited', tensor: 'features' },
-  ]
-}
-
-function fills(inputs: readonly SepsisInput[]): number[] {
-  return inputs.map((input) => sepsisWeights.fill[input.name] ?? 0)
-}
-
-function limits(end: 'low' | 'high', measured: number): number[] {
-  return featureColumns.map((column, at) => (isMeasured(column) ? measured : (sepsisInputs[at]?.clip[end] ?? measured)))
 }

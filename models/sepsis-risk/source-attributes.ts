@@ -1,8 +1,8 @@
 import type { Manifest } from '../package/manifest.ts'
-import { measured } from './weights.ts'
+import { measured, training } from './weights.ts'
 
 const notAvailable = 'Not available.'
-const { training, calibration, heldOut } = measured.stays
+const { calibration, heldOut } = measured.stays
 
 /** What the rule asks about a predictive model. Where nothing was done, it says so. */
 export const sepsisRiskSourceAttributes: Manifest['sourceAttributes'] = {
@@ -18,21 +18,21 @@ export const sepsisRiskSourceAttributes: Manifest['sourceAttributes'] = {
   cautionedUses:
     'Outside intensive care, under 18 years, in pregnancy (not studied), for a diagnosis of sepsis, for withholding treatment, or as the only basis of any decision.',
   knownRisksAndLimitations:
-    'Most alerts are false and many septic stays are not alerted: see the measured figures. The model sees the latest values only, no trends, drugs or notes. Which labs were ordered is an input, so a change of local habits changes the score.',
+    'Most alerts are false and many septic stays are not alerted: see the measured figures. The model sees a day of values, no drugs or notes. Which labs were ordered and when is an input, so a change of local habits changes the score.',
   trainingInclusionExclusion: `Stays of the PhysioNet/CinC Challenge 2019, training set B, as given (7,995 stays), without those under 18 or without an age: ${training.stays} for training, ${calibration.stays} for calibration and threshold, ${heldOut.stays} held out, split by patient. Hours that the input guards refuse were left out.`,
   demographicInputFeatures: 'Age. Neither sex nor ethnicity nor insurance is read.',
   trainingRepresentativeness: 'One hospital system in the United States; whom it represents has not been examined.',
   trainingRelevance: 'The data are hourly values of adult ICU stays, as the inputs of the model are.',
   fairnessApproach: notAvailable,
-  biasManagement: 'None beyond measuring two age groups apart.',
+  biasManagement: 'None beyond measuring women and men and four age groups apart.',
   externalDataSource: notAvailable,
   externalTestingParty: notAvailable,
   externalRepresentativeness: notAvailable,
   externalValidationProcess: 'None was done.',
   validityInternal:
-    'Measured on held-out stays of the same hospital system; the figures with their intervals are the validation metrics of the manifest. The size and training options of the network were chosen among thirteen by another random split of the same stays, so the figures may flatter slightly.',
+    'Measured on held-out stays of the same hospital system; the figures with their intervals are the validation metrics of the manifest. Options were chosen by cross-validation within the training stays; the held-out stays were used once.',
   fairnessInternal:
-    'AUROC under 65 and from 65 years on is among the validation metrics. Other groups have not been examined.',
+    'AUROC, utility and timely alerts of women and men and of four age groups are among the validation metrics. Other groups have not been examined.',
   validityExternal: notAvailable,
   fairnessExternal: notAvailable,
   outcomeEvaluations: notAvailable,
@@ -40,6 +40,6 @@ export const sepsisRiskSourceAttributes: Manifest['sourceAttributes'] = {
   validityLocal: notAvailable,
   fairnessMonitoring: notAvailable,
   fairnessLocal: notAvailable,
-  updateProcess: 'To be replaced by a better-trained model. No schedule.',
+  updateProcess: 'Replaced when a better one is trained. No schedule.',
   correctionProcess: 'Faults are corrected by a package with a higher release counter; a faulty one is revoked.',
 }

@@ -42,7 +42,7 @@ describe('parseStay', () => {
       .map(() => '1')
       .join('|')}`
     expect(parseStay(text)[0]).not.toHaveProperty('septic')
-    expect(Object.keys(parseStay(text)[0]!.values)).toHaveLength(14)
+    expect(Object.keys(parseStay(text)[0]!.values)).toHaveLength(Object.keys(challengeColumns).length)
   })
 
   it('refuses what is not a stay, with a code and without the content', () => {

@@ -1,4 +1,4 @@
-import { challengeColumns, labelColumn } from './columns.ts'
+import { challengeColumns, labelColumn, sexColumn } from './columns.ts'
 import { SepsisRiskError } from './errors.ts'
 import type { HourlyRow, HourlyValue } from './hourly.ts'
 
@@ -35,6 +35,7 @@ function verifyHeader(header: readonly string[]): void {
 }
 
 function columnReader(column: string): CellReader {
+  if (column === sexColumn) return sexReader
   const spec = Object.hasOwn(challengeColumns, column) ? challengeColumns[column] : undefined
   if (spec === undefined) return () => undefined
   return (cell) => {
@@ -42,6 +43,12 @@ function columnReader(column: string): CellReader {
     if (!NUMBER.test(cell)) throw new SepsisRiskError('stay_malformed')
     return [spec.input, { value: Number(cell), unit: spec.unit }]
   }
+}
+
+/** What the file says of the sex, as far as it is one of its two numbers. */
+function sexReader(cell: string): ReturnType<CellReader> {
+  if (cell !== '0' && cell !== '1') return undefined
+  return ['sex', { value: cell === '1' ? 'male' : 'female' }]
 }
 
 function parseHour(line: string, hour: number, readers: readonly CellReader[], labelIndex: number): HourlyRow {

@@ -79,6 +79,7 @@ function drawRows(
     const context = {
       age: quantity(person.ageYears, 'a'),
       'icu-hours': quantity(hour + 1, 'h'),
+      'hospital-to-icu-hours': quantity(0 - (person.hours % 7), 'h'),
       pregnant: { value: false },
     }
     const septic = trajectory === 'septic' && hour >= person.onset - LABEL_LEAD_HOURS
@@ -116,6 +117,8 @@ function vitalValues(
     'systolic-pressure': quantity(Math.round(systolic), 'mm[Hg]'),
     // Diastole lasts twice as long as systole; the diastolic pressure is taken as 0.58 of the systolic.
     'mean-pressure': quantity(Math.round((systolic * (1 + 2 * 0.58)) / 3), 'mm[Hg]'),
+    'diastolic-pressure': quantity(Math.round(systolic * 0.58), 'mm[Hg]'),
+    'inspired-oxygen': quantity(onOxygen ? 0.4 : 0.21, '1'),
     'supplemental-oxygen': { value: onOxygen ? 'oxygen' : 'air' },
     consciousness: { value: consciousnessAt(illness) },
   }
@@ -140,6 +143,16 @@ function labValues(
     'urea-nitrogen': quantity(Math.round(15 + 4 * illness + 20 * septic + random.normal()), 'mg/dL'),
     platelets: quantity(Math.round(240 - 130 * septic + 8 * random.normal()), '10*3/uL'),
     bilirubin: quantity(tenth(0.6 + 1.4 * septic), 'mg/dL'),
+    ph: quantity(Math.round(100 * (7.4 - 0.1 * illness - 0.05 * septic)) / 100, '[pH]'),
+    paco2: quantity(Math.round(40 - 8 * septic + 4 * illness), 'mm[Hg]'),
+    potassium: quantity(tenth(4 + 0.6 * septic), 'mmol/L'),
+    phosphate: quantity(tenth(3.2 + 0.9 * septic), 'mg/dL'),
+    magnesium: quantity(tenth(2 - 0.2 * illness), 'mg/dL'),
+    calcium: quantity(tenth(9 - 1.1 * septic), 'mg/dL'),
+    glucose: quantity(Math.round(110 + 30 * illness + 40 * septic), 'mg/dL'),
+    haemoglobin: quantity(tenth(12.5 - 2 * illness), 'g/dL'),
+    aptt: quantity(Math.round(30 + 20 * septic), 's'),
+    ast: quantity(Math.round(25 + 90 * septic), 'U/L'),
   }
 }
 

@@ -11,6 +11,10 @@ export interface StayAlerts {
   /** Alerts that began from 12 h before to 3 h after the onset. */
   readonly timely: number
   readonly hours: number
+  /** Hours in which an alert was under way. */
+  readonly hoursInAlert: number
+  /** Hours from the first hour under alert to the onset, of those from 12 h before to 3 h after it; undefined without one. */
+  readonly leadHours: number | undefined
 }
 
 /** Counts where alerts begin. `probabilities` has undefined where the hour was refused: an alert then neither begins nor ends. */
@@ -21,15 +25,19 @@ export function stayAlerts(
   threshold: AlertThreshold,
 ): StayAlerts {
   let alerting = false
-  let alerts = 0
-  let timely = 0
+  const counts = { alerts: 0, timely: 0, hoursInAlert: 0 }
+  let leadHours: number | undefined
   probabilities.forEach((probability, index) => {
-    if (probability === undefined) return
-    if (!alerting && probability >= threshold.alertAt) {
-      alerting = true
-      alerts++
-      if (isTimely(onset === undefined ? undefined : (hours[index] ?? 0) - onset)) timely++
-    } else if (alerting && probability < threshold.clearBelow) alerting = false
+    const since = onset === undefined ? undefined : (hours[index] ?? 0) - onset
+    const begins = !alerting && probability !== undefined && probability >= threshold.alertAt
+    if (begins) {
+      counts.alerts++
+      if (isTimely(since)) counts.timely++
+    }
+    alerting = begins || (alerting && !(probability !== undefined && probability < threshold.clearBelow))
+    if (!alerting) return
+    counts.hoursInAlert++
+    if (since !== undefined && isTimely(since)) leadHours ??= 0 - since
   })
-  return { alerts, timely, hours: hours.length }
+  return { ...counts, hours: hours.length, leadHours }
 }

@@ -1,5 +1,6 @@
+import { latestColumn } from '../features.ts'
 import { sepsisInputs } from '../inputs.ts'
-import type { TrainingStay } from './dataset.ts'
+import { featureRows, type TrainingStay } from './scoring.ts'
 
 export interface ReferenceHistogram {
   readonly input: string
@@ -7,46 +8,65 @@ export interface ReferenceHistogram {
   readonly counts: readonly number[]
 }
 
+interface Seen {
+  readonly value: number
+  readonly patient: number
+}
+
 /** A released count stands for at least this many distinct patients. */
 const MINIMUM_PATIENTS = 11
 const BINS = 10
 
 /**
- * How the inputs were distributed over the scored hours of the training stays. The outer edges are the plausible range,
- * never the smallest or largest value that some patient had; a bin of fewer than 11 patients joins its neighbour.
+ * How the inputs' latest values were distributed over the answered hours of these stays. The outer edges are the
+ * plausible range, never the smallest or largest value that some patient had; a bin of fewer than 11 patients joins its
+ * neighbour.
  */
 export function referenceHistograms(stays: readonly TrainingStay[]): ReferenceHistogram[] {
-  return sepsisInputs.map((input, column) => {
-    const seen = stays.flatMap((stay, patient) =>
-      stay.hours.flatMap(({ values }) => {
-        const value = values?.[column] ?? Number.NaN
-        return Number.isNaN(value) ? [] : [{ value, patient }]
-      }),
-    )
-    const inner = quantiles(seen.map(({ value }) => value))
-    return { input: input.name, ...mergeSmall([input.range.low, ...inner, input.range.high], seen) }
+  const rows = stays.flatMap((stay, patient) =>
+    featureRows(stay.rows).flatMap((features) => (features === undefined ? [] : [{ features, patient }])),
+  )
+  return sepsisInputs.map(({ name, range }) => {
+    const column = latestColumn(name)
+    const seen = rows
+      .map(({ features, patient }) => ({ value: features[column] ?? Number.NaN, patient }))
+      // What stands for "not measured" lies outside the range.
+      .filter(({ value }) => value >= Math.fround(range.low) && value <= range.high)
+    return {
+      input: name,
+      ...mergeSmall(
+        [range.low, ...quantiles(seen).filter((edge) => edge > range.low && edge < range.high), range.high],
+        seen,
+      ),
+    }
   })
 }
 
 /** Rounded so that an edge is not one patient's value to the last digit. */
-function quantiles(values: readonly number[]): number[] {
-  const sorted = values.toSorted((left, right) => left - right)
+function quantiles(seen: readonly Seen[]): number[] {
+  const sorted = seen.map(({ value }) => value).sort((left, right) => left - right)
   const edges = Array.from({ length: BINS - 1 }, (_, index) =>
     Number((sorted[Math.floor(((index + 1) / BINS) * sorted.length)] ?? 0).toPrecision(2)),
   )
   return [...new Set(edges)]
 }
 
-function mergeSmall(edges: readonly number[], seen: readonly { value: number; patient: number }[]) {
+/** A last bin that is too small joins the one before it. */
+function mergeSmall(edges: readonly number[], seen: readonly Seen[]): Omit<ReferenceHistogram, 'input'> {
   const kept = [edges[0] ?? 0]
-  const counts: number[] = []
+  const bins: Seen[][] = []
   for (const high of edges.slice(1)) {
     const low = kept.at(-1) ?? 0
     const last = high === edges.at(-1)
-    const inside = seen.filter(({ value }) => value >= low && (value < high || (last && value === high)))
-    if (new Set(inside.map(({ patient }) => patient)).size < MINIMUM_PATIENTS && !last) continue
-    kept.push(high)
-    counts.push(inside.length)
+    const inside = seen.filter(({ value }) => value >= low && (value < high || last))
+    const isSmall = new Set(inside.map(({ patient }) => patient)).size < MINIMUM_PATIENTS
+    if (isSmall && last && bins.length > 0) {
+      bins.push([...(bins.pop() ?? []), ...inside])
+      kept[kept.length - 1] = high
+    } else if (!isSmall || last) {
+      kept.push(high)
+      bins.push(inside)
+    }
   }
-  return { edges: kept, counts }
+  return { edges: kept, counts: bins.map((inside) => inside.length) }
 }

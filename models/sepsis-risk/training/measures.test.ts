@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest'
 import { seededRandom } from '../../synthetic/seeded-random.ts'
 import { stayAlerts } from './alerts.ts'
 import { brierScore, calibrated, discrimination, logisticLine, rankHours } from './metrics.ts'
-import { trainLayers } from './optimizer.ts'
 import { alarmUtility, normalisedUtility, silenceUtility, stayUtility } from './utility.ts'
 
 const hours = (...pairs: (readonly [number, boolean])[]) =>
@@ -87,23 +86,16 @@ describe('stayAlerts', () => {
     expect(begun([0, 0, 0, 0.6], 0).timely).toBe(1)
     expect(begun([0, 0, 0, 0, 0.6], 0).timely).toBe(0)
   })
-})
 
-describe('trainLayers', () => {
-  it('learns what no line separates, and the same each time', () => {
-    const features = Float64Array.from([0, 0, 0, 1, 1, 0, 1, 1], (value) => 2 * value - 1)
-    const rows = { columns: 2, features, labels: Uint8Array.from([0, 1, 1, 0]) }
-    const options = { hidden: [8], epochs: 400, batch: 4, learningRate: 0.05, weightDecay: 0 }
-    const layers = trainLayers(rows, options, seededRandom(3))
-    expect(trainLayers(rows, options, seededRandom(3))).toEqual(layers)
-    const answers = [0, 1, 2, 3].map((row) => {
-      const input = Array.from(features.subarray(2 * row, 2 * row + 2))
-      const [hidden, output] = layers
-      const active = hidden!.weights.map((w, at) =>
-        Math.max(0, w[0]! * input[0]! + w[1]! * input[1]! + hidden!.bias[at]!),
-      )
-      return active.reduce((sum, value, at) => sum + value * output!.weights[0]![at]!, output!.bias[0]!) > 0 ? 1 : 0
-    })
-    expect(answers).toEqual([0, 1, 1, 0])
+  it('takes the lead from the first hour under alert, twelve hours before the onset at most', () => {
+    expect(begun([0, 0, 0.6, 0], 5).leadHours).toBe(3)
+    expect(begun([0.6, 0.6, 0.6, 0.6], 14).leadHours).toBe(12)
+    expect(begun([0.6, 0.1, 0.1, 0.1], 14).leadHours).toBeUndefined()
+    expect(begun([0, 0.6], 0).leadHours).toBe(-1)
+    expect(begun([0.6, 0.6]).leadHours).toBeUndefined()
+  })
+
+  it('counts the hours under alert, refused ones too', () => {
+    expect(begun([0.6, undefined, 0.45, 0.3, 0.6]).hoursInAlert).toBe(4)
   })
 })

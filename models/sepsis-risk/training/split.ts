@@ -1,27 +1,23 @@
-import { seededRandom } from '../../synthetic/seeded-random.ts'
+import { createHash } from 'node:crypto'
 import { SepsisRiskError } from '../errors.ts'
-import type { TrainingStay } from './dataset.ts'
+import { training } from '../weights.ts'
+import type { TrainingStay } from './scoring.ts'
 
 export type Part = 'training' | 'calibration' | 'heldOut'
 
-/** Of the stays; the rest is held out: neither fitted to nor used to calibrate or to choose the threshold. */
-const TRAINING_SHARE = 0.6
-const CALIBRATION_SHARE = 0.2
+/** Of the stays; the rest is held out: used for nothing but the figures. train/stays.py draws the same. */
+const TRAINING_SHARE = 0.55
+const CALIBRATION_SHARE = 0.15
 
-/**
- * Draws each stay (one stay is one patient) into one part. The same stays in the same order give the same parts.
- * @throws SepsisRiskError training_invalid when a part lacks stays with or without sepsis
- */
-export function splitStays(stays: readonly TrainingStay[], seed: number): Record<Part, TrainingStay[]> {
-  const random = seededRandom(seed)
-  const parts: Record<Part, TrainingStay[]> = { training: [], calibration: [], heldOut: [] }
-  for (const stay of stays) parts[partOf(random.uniform())].push(stay)
-  const usable = Object.values(parts).every((part) => new Set(part.map((stay) => stay.onset !== undefined)).size === 2)
-  if (!usable) throw new SepsisRiskError('training_invalid')
-  return parts
-}
-
-function partOf(draw: number): Part {
+/** The part of a stay (one stay is one patient): by its name and the seed alone, whatever other stays there are. */
+export function partOf(name: string): Part {
+  const digest = createHash('sha256').update(`${training.splitSeed}:${name}`).digest()
+  const draw = digest.readUInt32BE(0) / 2 ** 32
   if (draw < TRAINING_SHARE) return 'training'
   return draw < TRAINING_SHARE + CALIBRATION_SHARE ? 'calibration' : 'heldOut'
+}
+
+/** @throws SepsisRiskError training_invalid when a part lacks stays with or without sepsis */
+export function verifyPart(stays: readonly TrainingStay[]): void {
+  if (new Set(stays.map((stay) => stay.onset !== undefined)).size !== 2) throw new SepsisRiskError('training_invalid')
 }
