@@ -1,4 +1,4 @@
-import type { Tensor } from '../contract/tensor.ts'
+import { type Tensor, tensorBytes } from '../contract/tensor.ts'
 import { OnnxError } from './errors.ts'
 import { attributeTypes, elementTypes, modelProto } from './messages.ts'
 
@@ -49,7 +49,8 @@ export class GraphBuilder {
       dims: [...tensor.dims],
       dataType: elementTypes[tensor.dtype],
       name,
-      rawData: littleEndian(tensor),
+      // Little-endian, as ONNX has it and every machine that the runtime is built for.
+      rawData: tensorBytes(tensor),
     })
     return this.#value(name)
   }
@@ -123,16 +124,4 @@ function attributeOf(name: string, value: Attribute): object {
   if ('float' in value) return { name, f: value.float, type: attributeTypes.float }
   if ('floats' in value) return { name, floats: [...value.floats], type: attributeTypes.floats }
   return { name, s: new TextEncoder().encode(value.string), type: attributeTypes.string }
-}
-
-/** ONNX raw data is little-endian whatever the machine. */
-function littleEndian(tensor: Tensor): Uint8Array {
-  const bytes = new Uint8Array(tensor.data.length * tensor.data.BYTES_PER_ELEMENT)
-  const view = new DataView(bytes.buffer)
-  tensor.data.forEach((value: number | bigint, index: number) => {
-    if (tensor.dtype === 'float32') view.setFloat32(index * 4, Number(value), true)
-    else if (tensor.dtype === 'int64') view.setBigInt64(index * 8, BigInt(value), true)
-    else view.setUint8(index, Number(value))
-  })
-  return bytes
 }

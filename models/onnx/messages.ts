@@ -66,7 +66,19 @@ const descriptor = {
 export const modelProto: protobuf.Type = protobuf.Root.fromJSON({ nested: proto2(descriptor) }).lookupType('ModelProto')
 
 /** TensorProto.DataType, as far as used. */
-export const elementTypes = { float32: 1, int64: 7, bool: 9 } as const
+export const elementTypes = {
+  float32: 1,
+  uint8: 2,
+  int8: 3,
+  uint16: 4,
+  int16: 5,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  float64: 11,
+  uint32: 12,
+  uint64: 13,
+} as const
 
 /** AttributeProto.AttributeType, as far as used. */
 export const attributeTypes = { float: 1, int: 2, string: 3, floats: 6, ints: 7 } as const

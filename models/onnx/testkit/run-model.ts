@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import type { Tensor, Tensors } from '../../contract/tensor.ts'
+import { elementArrays, type Tensor, type Tensors } from '../../contract/tensor.ts'
 import { OnnxError } from '../errors.ts'
 
 const child = fileURLToPath(new URL('./session-child.ts', import.meta.url))
@@ -42,8 +42,7 @@ function toWire(tensor: Tensor): WireTensor {
 
 function fromWire(tensor: WireTensor): Tensor {
   const { buffer } = Uint8Array.from(Buffer.from(tensor.base64, 'base64'))
-  const types = { float32: Float32Array, int64: BigInt64Array, bool: Uint8Array } as const
-  return { dtype: tensor.dtype, dims: tensor.dims, data: new types[tensor.dtype](buffer) }
+  return { dtype: tensor.dtype, dims: tensor.dims, data: new elementArrays[tensor.dtype](buffer) }
 }
 
 /** Rows of equal length as one float32 tensor of shape [rows, columns]. */

@@ -1,0 +1,52 @@
+import { basename } from 'node:path'
+import { parseArgs } from 'node:util'
+import { readOnnx } from '../onnx/reader.ts'
+import { MAX_ONNX_BYTES } from '../onnx/wire.ts'
+import { printable } from '../package/inspection-text.ts'
+import { type AuthoringIo, authoringExitCodes, Misuse, runAuthoring } from './command-io.ts'
+import { draftManifest } from './draft.ts'
+import { readWhole, writeNew } from './files.ts'
+import { openPlaces } from './mark.ts'
+
+const USAGE = `Usage: wardstone model import FILE.onnx [--output DRAFT.json]
+
+Reads a graph, without loading it, and drafts the manifest of its package: every field, filled where the graph says it, and with
+"DECIDE: …" where a person has to decide. Inputs and outputs are proposed as raw tensors; where they are quantities with units, or
+a score, a probability or a category, say so in the contract (docs/manifest.md). "wardstone model check" says what is left.
+
+  --output FILE   write the draft there; the file must not exist (default: standard output)
+
+Examples:
+  wardstone model import resnet50.onnx --output resnet50.json
+  wardstone model import resnet50.onnx | less
+
+Exit codes: 0 drafted, 2 wrong usage, 20 the file cannot be read or the draft not written.
+`
+
+/** `wardstone model import`. @returns the exit code */
+export function modelImportCommand(args: readonly string[], io: AuthoringIo): Promise<number> {
+  return runAuthoring(USAGE, false, io, () => {
+    const { values, positionals } = parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: { output: { type: 'string' }, help: { type: 'boolean', short: 'h', default: false } },
+    })
+    if (values.help) {
+      io.stdout.write(USAGE)
+      return authoringExitCodes.done
+    }
+    const [path] = positionals
+    if (path === undefined || positionals.length > 1) throw new Misuse('name one ONNX file')
+    const bytes = readWhole(path, MAX_ONNX_BYTES)
+    const draft = draftManifest(bytes, readOnnx(bytes), basename(path))
+    const text = `${JSON.stringify(draft, undefined, 2)}\n`
+    if (values.output === undefined) io.stdout.write(text)
+    else writeNew(values.output, text)
+    const open = openPlaces(draft).length
+    const where = values.output ?? 'DRAFT.json'
+    io.stderr.write(
+      printable(`${open} places to decide. Then: wardstone model check ${where} --model ${path}`).concat('\n'),
+    )
+    return authoringExitCodes.done
+  })
+}
