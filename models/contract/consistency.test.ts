@@ -25,6 +25,19 @@ function edited(contract: Contract, edit: (draft: Record<string, Draft & Draft[]
 
 const step = (index: number, change: Draft) =>
   edited(hourlyContract, ({ preprocessing }) => Object.assign(preprocessing![index]!, change))
+/** Ops over the six hours of three columns, each reading what the one before made; then the tensor. */
+const series = (...ops: Draft[]) => {
+  const steps = ops.map((op, index) => ({ version: 1, from: `m${index}`, to: `m${index + 1}`, ...op }))
+  const observed = { ...hourlyContract.preprocessing[0], to: 'm0' }
+  const tensor = { op: 'tensor', version: 1, from: `m${ops.length}`, tensor: 'features' }
+  return changed(hourlyContract, { preprocessing: [observed, ...steps, tensor] as Contract['preprocessing'] })
+}
+const filling = { op: 'fill', values: [84, 37, 1.6] }
+const binned = (take: string, inputs: string[]) => {
+  const bins = { op: 'bins', version: 1, inputs, minutes: 30, count: 4, take, to: 'm0' }
+  const tensor = { op: 'tensor', version: 1, from: 'm0', tensor: 'features' }
+  return changed(spotContract, { preprocessing: [bins, tensor] as Contract['preprocessing'] })
+}
 const explained = (change: Draft) => edited(hourlyContract, ({ explanation }) => Object.assign(explanation!, change))
 const output = (index: number, change: Draft) =>
   edited(spotContract, ({ outputs }) => Object.assign(outputs![index]!, change))
@@ -41,6 +54,13 @@ describe('contracts that hold', () => {
     ['no threshold', changed(spotContract, { threshold: null })],
     ['no explanation', changed(spotContract, { explanation: { method: 'none', reason: 'none given' } })],
     ['equals a code', criterion({ rule: 'equals', input: 'consciousness', value: 'A' })],
+    ['counts of codes in spans', binned('count', ['consciousness', 'temperature'])],
+    [
+      'a stay of any length, its last rows padded',
+      changed(series({ op: 'since-first' }, filling, { op: 'difference' }, { op: 'last-rows', rows: 3, beyond: 0 }), {
+        explanation: { method: 'none', reason: 'none given' },
+      }),
+    ],
     ['threshold on a category', threshold({ output: 'band', alertAt: 1, clearBelow: 1 })],
   ])('%s', (_name, contract) => {
     expect(aboutOf(contract)).toBe('consistent')
@@ -57,6 +77,7 @@ describe('each fault is named', () => {
     ['inputs.temperature.unit', withInput(spotContract, 'temperature', { unit: 'celsius' })],
     ['inputs.temperature.range', withInput(spotContract, 'temperature', { range: { low: 45, high: 45 } })],
     ['inputs.spo2-scale.default', withInput(spotContract, 'spo2-scale', { default: '3' })],
+    ['inputs.temperature.change', withInput(spotContract, 'temperature', { change: { perHour: 2, onAbrupt: 'flag' } })],
     [
       'inputs.consciousness.values',
       withInput(spotContract, 'consciousness', { values: ['A', 'A'].map((code) => ({ code, display: code })) }),
@@ -122,6 +143,38 @@ describe('each fault is named', () => {
         }))
         preprocessing!.push(...wide, ...masks)
       }),
+    ],
+    ['preprocessing.1.columns', series({ op: 'logarithm', columns: [3], floor: 1 })],
+    ['preprocessing.1.columns', series({ op: 'logarithm', columns: [0, 0], floor: 1 })],
+    ['preprocessing.1.columns', series({ op: 'select', columns: [0, 3] })],
+    ['preprocessing.1.factor', series({ op: 'scale', factor: [1, 2] })],
+    ['preprocessing.2.missing', series({ op: 'since-first' })],
+    ['preprocessing.2.missing', series({ op: 'rows-since' })],
+    // Nothing is missing, but how many rows there are depends on the patient.
+    ['preprocessing.3.rows', series({ op: 'since-first' }, filling)],
+    ['preprocessing.4.rows', series({ op: 'since-first' }, filling, { op: 'stack', rows: 2, beyond: 0 })],
+    ['preprocessing.3.missing', series(filling, { op: 'stack', rows: 2, beyond: null })],
+    ['preprocessing.4.missing', series({ op: 'since-first' }, filling, { op: 'last-rows', rows: 2, beyond: null })],
+    ['preprocessing.3.missing', series(filling, { op: 'last-rows', rows: 7, beyond: null })],
+    // Two cuts may differ in length, though they are of one matrix.
+    ['preprocessing.2.from', series({ op: 'since-first' }, { op: 'concatenate', from: ['m0', 'm1'] })],
+    [
+      'preprocessing.3.from',
+      series({ op: 'since-first' }, { op: 'since-first' }, { op: 'concatenate', from: ['m1', 'm2'] }),
+    ],
+    ['preprocessing.0.take', binned('mean', ['consciousness'])],
+    ['preprocessing.0.inputs', binned('latest', ['nobody'])],
+    ['preprocessing.0.inputs', binned('latest', ['temperature', 'temperature'])],
+    // Even an essential input need not have been measured in a span.
+    ['preprocessing.1.missing', binned('latest', ['temperature'])],
+    // A window reads each cell once per row that it looks back on.
+    [
+      'preprocessing.3.cells',
+      series(
+        { op: 'stack', rows: 200, beyond: 0 },
+        { op: 'window', rows: 2, take: 'sum' },
+        { op: 'window', rows: 300, take: 'sum' },
+      ),
     ],
     // The scale's default does not stand in for a stale one set aside.
     ['preprocessing.1.missing', withInput(spotContract, 'spo2-scale', { onStale: 'treat-as-missing' })],

@@ -1,6 +1,11 @@
 import { ContractError } from './errors.ts'
-import { type Contract, type InputSpec, MAX_COLUMNS, type OutputSpec, type PreprocessingOp } from './schema.ts'
-import { type MatrixShape, type Sources, transformShape } from './transforms.ts'
+import { MAX_COLUMNS } from './fields.ts'
+import type { MatrixShape, Sources } from './ops/matrix.ts'
+import type { Contract, InputSpec, OutputSpec, PreprocessingOp } from './schema.ts'
+import { type ElementType, elementArrays } from './tensor.ts'
+import { type DimensionSpec, MAX_OUTPUT_VALUES, MAX_TENSOR_BYTES } from './tensor-schema.ts'
+import { mostElements } from './tensor-value.ts'
+import { transformShape } from './transforms.ts'
 import { isKnownUnit } from './units.ts'
 
 const MAX_SHAPLEY_GROUPS = 12
@@ -8,6 +13,25 @@ const MAX_SHAPLEY_GROUPS = 12
 const MAX_CELLS = 1_000_000
 /** Cells of the batch that exact Shapley values send through the model: 16 MB. */
 const MAX_COALITION_CELLS = 4_000_000
+/** Cells of all batches of sampled orders together: 800 MB pass through the model, a few at a time. */
+const MAX_SAMPLED_CELLS = 200_000_000
+
+type ShapleySpec = Extract<Contract['explanation'], { method: 'exact-shapley' | 'permutation-shapley' }>
+
+/** What a contract feeds to one of the model's inputs. */
+export interface FedTensor {
+  readonly dtype: ElementType
+  readonly dims: readonly DimensionSpec[]
+}
+
+/**
+ * The tensors that a contract feeds, by the name of the model's input.
+ * @throws ContractError contract_inconsistent, as {@link verifyContract}
+ */
+export function contractTensors(contract: Contract): ReadonlyMap<string, FedTensor> {
+  verifyInputs(contract)
+  return verifyPreprocessing(contract)
+}
 
 /**
  * Checks a contract against itself, before any patient: names are unique and resolve, every step's columns fit, no
@@ -32,12 +56,23 @@ function verifyInputs({ inputs }: Contract): void {
     if (input.kind === 'quantity') {
       ensure(isKnownUnit(input.unit), `${path}.unit`)
       ensure(input.range.low < input.range.high, `${path}.range`)
+      // Of a single observation there is no change.
+      ensure(input.change === undefined || input.series, `${path}.change`)
     }
+    if (input.kind === 'tensor') verifyTensorInput(input, path)
     if (input.kind === 'code') {
       ensure(areDistinct(input.values.map(({ code }) => code)), `${path}.values`)
       ensure(input.default === undefined || hasCode(input, input.default), `${path}.default`)
     }
   })
+}
+
+/** One tensor is one observation: there is no history of them, and what an integer is cannot be left open. */
+function verifyTensorInput(input: Extract<InputSpec, { kind: 'tensor' }>, path: string): void {
+  ensure(!input.series, `${path}.series`)
+  ensure(input.range === undefined || input.range.low < input.range.high, `${path}.range`)
+  ensure(input.onNotFinite === 'refuse' || input.dtype.startsWith('float'), `${path}.onNotFinite`)
+  ensure(mostElements(input.dims) * elementArrays[input.dtype].BYTES_PER_ELEMENT <= MAX_TENSOR_BYTES, `${path}.dims`)
 }
 
 /** A rule of size needs a quantity, equality a code of the input's own list or a boolean. */
@@ -57,22 +92,29 @@ function hasCode(input: InputSpec, code: string): boolean {
 }
 
 /** Follows the shapes through the steps without any data. Returns those of the tensors. */
-function verifyPreprocessing({ inputs, preprocessing }: Contract): ReadonlyMap<string, MatrixShape> {
+function verifyPreprocessing({ inputs, preprocessing }: Contract): ReadonlyMap<string, FedTensor> {
   const matrices = new Map<string, MatrixShape>()
-  const tensors = new Map<string, MatrixShape>()
+  const tensors = new Map<string, FedTensor>()
   let cells = 0
   preprocessing.forEach((step, index) => {
     const path = `preprocessing.${index}`
     if (step.op === 'tensor') {
       const shape = matrices.get(step.from) ?? fault(`${path}.from`)
       ensure(!shape.mayBeMissing.includes(true), `${path}.missing`)
+      ensure(shape.varies === undefined, `${path}.rows`)
       ensure(!tensors.has(step.tensor), `${path}.tensor`)
-      tensors.set(step.tensor, shape)
+      tensors.set(step.tensor, { dtype: 'float32', dims: [shape.rows, shape.mayBeMissing.length] })
+    } else if (step.op === 'pass') {
+      const input = inputs.find(({ name }) => name === step.input)
+      if (input?.kind !== 'tensor' || input.onMissing !== 'refuse') fault(`${path}.input`)
+      ensure(!tensors.has(step.tensor), `${path}.tensor`)
+      tensors.set(step.tensor, { dtype: input.dtype, dims: input.dims })
     } else {
       ensure(!matrices.has(step.to), `${path}.to`)
       const shape = stepShape(step, matrices, inputs, path)
       ensure(shape.mayBeMissing.length <= MAX_COLUMNS, `${path}.columns`)
-      cells += shape.rows * shape.mayBeMissing.length
+      // A window reads what it looks back on once for every row.
+      cells += shape.rows * shape.mayBeMissing.length * (step.op === 'window' ? step.rows : 1)
       ensure(cells <= MAX_CELLS, `${path}.cells`)
       matrices.set(step.to, shape)
     }
@@ -82,12 +124,13 @@ function verifyPreprocessing({ inputs, preprocessing }: Contract): ReadonlyMap<s
 }
 
 function stepShape(
-  step: Exclude<PreprocessingOp, { op: 'tensor' }>,
+  step: Exclude<PreprocessingOp, { op: 'tensor' | 'pass' }>,
   matrices: ReadonlyMap<string, MatrixShape>,
   inputs: readonly InputSpec[],
   path: string,
 ): MatrixShape {
   if (step.op === 'observe') return observedShape(step, inputs, path)
+  if (step.op === 'bins') return binnedShape(step, inputs, path)
   const [first, ...rest] = typeof step.from === 'string' ? [step.from] : step.from
   const from: Sources<MatrixShape> = [
     matrices.get(first ?? '') ?? fault(`${path}.from`),
@@ -105,9 +148,26 @@ function observedShape(
   ensure(areDistinct(step.inputs), `${path}.inputs`)
   const mayBeMissing = step.inputs.map((name) => {
     const input = inputs.find((candidate) => candidate.name === name) ?? fault(`${path}.inputs`)
+    ensure(input.kind !== 'tensor', `${path}.inputs`)
     return step.hours > 1 || !isAlwaysThere(input)
   })
   return { rows: step.hours, mayBeMissing }
+}
+
+/** Of codes there is no mean, least or sum. */
+function binnedShape(
+  step: Extract<PreprocessingOp, { op: 'bins' }>,
+  inputs: readonly InputSpec[],
+  path: string,
+): MatrixShape {
+  ensure(areDistinct(step.inputs), `${path}.inputs`)
+  const isOfAny = ['latest', 'first', 'count'].includes(step.take)
+  for (const name of step.inputs) {
+    const input = inputs.find((candidate) => candidate.name === name) ?? fault(`${path}.inputs`)
+    ensure(input.kind !== 'tensor', `${path}.inputs`)
+    ensure(isOfAny || input.kind !== 'code', `${path}.take`)
+  }
+  return { rows: step.count, mayBeMissing: step.inputs.map(() => step.take !== 'count') }
 }
 
 /** A default stands in for what was not sent, not for what was sent and set aside as stale. */
@@ -122,6 +182,7 @@ function verifyOutputs({ outputs }: Contract): void {
     const path = `outputs.${output.name}`
     ensure(names.indexOf(output.name) === index, path)
     if (output.role === 'score') ensure(output.range.low < output.range.high, `${path}.range`)
+    if (output.role === 'tensor') ensure(mostElements(output.dims) <= MAX_OUTPUT_VALUES, `${path}.dims`)
     if (output.role === 'contributions') ensure(areDistinct(output.of), `${path}.of`)
     if (output.role === 'category') {
       ensure(areDistinct(output.labels.map(({ value }) => value)), `${path}.labels.value`)
@@ -143,20 +204,20 @@ function verifyCalibration({ calibration, outputs }: Contract): void {
 function verifyThreshold({ threshold, outputs }: Contract): void {
   if (threshold === null) return
   const output = outputs.find(({ name }) => name === threshold.output)
-  if (output === undefined || output.role === 'contributions') fault('threshold.output')
+  if (output === undefined || output.role === 'contributions' || output.role === 'tensor') fault('threshold.output')
   ensure(threshold.clearBelow <= threshold.alertAt, 'threshold.clearBelow')
   const { low, high } = reach(output)
   ensure(threshold.alertAt >= low && threshold.alertAt <= high, 'threshold.alertAt')
 }
 
-function reach(output: Exclude<OutputSpec, { role: 'contributions' }>): { low: number; high: number } {
+function reach(output: Exclude<OutputSpec, { role: 'contributions' | 'tensor' }>): { low: number; high: number } {
   if (output.role === 'score') return output.range
   if (output.role === 'probability') return { low: 0, high: 1 }
   const values = output.labels.map(({ value }) => value)
   return { low: Math.min(...values), high: Math.max(...values) }
 }
 
-function verifyExplanation(contract: Contract, tensors: ReadonlyMap<string, MatrixShape>): void {
+function verifyExplanation(contract: Contract, tensors: ReadonlyMap<string, FedTensor>): void {
   const { explanation, outputs } = contract
   if (explanation.method === 'none') return
   const roleOf = (name: string) => outputs.find((output) => output.name === name)?.role
@@ -168,16 +229,32 @@ function verifyExplanation(contract: Contract, tensors: ReadonlyMap<string, Matr
   }
   ensure(isNumber(explanation.output), 'explanation.output')
   // Every coalition is one row of a batch: the model must take this one tensor alone, as a single row.
-  const shape = tensors.get(explanation.tensor)
-  if (shape === undefined || tensors.size !== 1 || shape.rows !== 1) fault('explanation.tensor')
-  ensure(explanation.baseline.length === shape.mayBeMissing.length, 'explanation.baseline')
-  ensure(explanation.groups.length <= MAX_SHAPLEY_GROUPS, 'explanation.groups')
-  ensure(explanation.baseline.length << explanation.groups.length <= MAX_COALITION_CELLS, 'explanation.groups.cells')
+  const fed = tensors.get(explanation.tensor)
+  const [rows, width] = fed?.dims.length === 2 ? fed.dims : []
+  if (fed?.dtype !== 'float32' || tensors.size !== 1 || rows !== 1 || typeof width !== 'number')
+    fault('explanation.tensor')
+  verifyCoalitions(explanation, width)
   ensure(areDistinct(explanation.groups.map(({ name }) => name)), 'explanation.groups.name')
   const columns = explanation.groups.flatMap((group) => group.columns).toSorted((a, b) => a - b)
-  const partition = columns.length === explanation.baseline.length && columns.every((column, index) => column === index)
+  const partition = columns.length === width && columns.every((column, index) => column === index)
   ensure(partition, 'explanation.groups.columns')
   ensure(explanation.budgetMs <= contract.deadlineMs, 'explanation.budgetMs')
+}
+
+/** The rows that coalitions stand against are as wide as the tensor, and what is sent through the model has an end. */
+function verifyCoalitions(explanation: ShapleySpec, width: number): void {
+  const { groups } = explanation
+  if (explanation.method === 'exact-shapley') {
+    ensure(explanation.baseline.length === width, 'explanation.baseline')
+    ensure(groups.length <= MAX_SHAPLEY_GROUPS, 'explanation.groups')
+    ensure(width << groups.length <= MAX_COALITION_CELLS, 'explanation.groups.cells')
+    return
+  }
+  const { background, permutations } = explanation
+  background.forEach((row, index) => {
+    ensure(row.length === width, `explanation.background.${index}`)
+  })
+  ensure(2 * permutations * groups.length * background.length * width <= MAX_SAMPLED_CELLS, 'explanation.permutations')
 }
 
 function areDistinct(list: readonly (string | number)[]): boolean {

@@ -3,6 +3,7 @@ import { ContractError, Refusal, refusals } from './errors.ts'
 import type { Observation } from './guard.ts'
 import type { Assessment } from './postprocess.ts'
 import { type Contract, type GoldenVectors, goldenVectorsSchema } from './schema.ts'
+import { mostElements } from './tensor-value.ts'
 
 export type GoldenVector = GoldenVectors['vectors'][number]
 
@@ -56,7 +57,9 @@ function isTelling({ expect }: GoldenVector, { threshold }: Contract): boolean {
 
 function hasOutput(contract: Contract, name: string, values: readonly number[]): boolean {
   const output = contract.outputs.find((candidate) => candidate.name === name)
-  return output !== undefined && values.length === (output.role === 'contributions' ? output.of.length : 1)
+  if (output === undefined) return false
+  if (output.role === 'tensor') return values.length <= mostElements(output.dims)
+  return values.length === (output.role === 'contributions' ? output.of.length : 1)
 }
 
 /** A vector's inputs as a sender would give them at `nowMs`. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { Refusal, refusals } from './errors.ts'
+import { Refusal, refusals, StaleRefusal } from './errors.ts'
 import { FUTURE_TOLERANCE_MS, guard, MAX_OBSERVATIONS, type Observation } from './guard.ts'
 import { contractSchema } from './schema.ts'
 import { changed, hourlyContract, NOW_MS, spotContract, spotObservations, withInput } from './testkit/contracts.ts'
@@ -60,6 +60,60 @@ describe('what is sent in full is taken', () => {
     expect(Object.is(guardAnything(sent).inputs['respiration-rate']?.[0]?.value, 0)).toBe(true)
     const unrounded = withInput(spotContract, 'respiration-rate', { decimals: undefined })
     expect(Object.is(guardAnything(sent, unrounded).inputs['respiration-rate']?.[0]?.value, 0)).toBe(true)
+  })
+})
+
+describe('rate of change', () => {
+  const limited = (onAbrupt: string) =>
+    withInput(hourlyContract, 'heart-rate', { change: { perHour: 40, onAbrupt }, decimals: 0 })
+  const sent = (...readings: readonly (readonly [value: number, minutesAgo: number])[]) => ({
+    age,
+    'heart-rate': readings.map(([value, minutesAgo]) => heartRate(value, minutesAgo)),
+  })
+  const kept = (observations: unknown, onAbrupt: string) => {
+    const { inputs, flags } = guardAnything(observations, limited(onAbrupt))
+    const isAbrupt = flags.some(({ input, flag }) => input === 'heart-rate' && flag === 'abrupt')
+    return { values: inputs['heart-rate']?.map(({ value }) => value), isAbrupt }
+  }
+  const artefact = sent([80, 180], [260, 120], [84, 60], [90, 0])
+
+  it('an artefact is set aside, and the next is held against what was kept', () => {
+    expect(kept(artefact, 'treat-as-missing')).toEqual({ values: [80, 84, 90], isAbrupt: true })
+    expect(kept(artefact, 'flag')).toEqual({ values: [80, 260, 84, 90], isAbrupt: true })
+    expect(refusalOf(artefact, limited('refuse'))).toEqual({ code: 'input_abrupt', about: 'heart-rate' })
+  })
+
+  it('a change up to the limit is taken; a longer time allows as much more, a shorter no less', () => {
+    expect(kept(sent([80, 60], [120, 0]), 'refuse')).toEqual({ values: [80, 120], isAbrupt: false })
+    expect(kept(sent([80, 150], [180, 0]), 'refuse').isAbrupt).toBe(false)
+    expect(kept(sent([80, 150], [181, 0]), 'flag').isAbrupt).toBe(true)
+    expect(kept(sent([80, 1], [120, 0]), 'refuse').isAbrupt).toBe(false)
+    expect(kept(sent([80, 1], [121, 0]), 'flag').isAbrupt).toBe(true)
+    expect(kept(sent([120, 60], [79, 0]), 'flag').isAbrupt).toBe(true)
+  })
+
+  it('a new level is believed once there was time for it', () => {
+    const risen = sent([80, 180], [150, 150], [151, 120], [152, 60], [153, 0])
+    expect(kept(risen, 'treat-as-missing').values).toEqual([80, 152, 153])
+  })
+
+  it('of one observation, or of none, there is no change', () => {
+    expect(kept(sent([80, 0]), 'refuse')).toEqual({ values: [80], isAbrupt: false })
+    expect(kept({ age }, 'refuse')).toEqual({ values: [], isAbrupt: false })
+  })
+})
+
+describe('staleness', () => {
+  it('the refusal knows the age and the limit, and its message says neither', () => {
+    const contract = withInput(hourlyContract, 'heart-rate', { onStale: 'refuse', maxAgeMinutes: 240 })
+    try {
+      guardAnything({ age, 'heart-rate': [heartRate(80, 299)] }, contract)
+      expect.unreachable()
+    } catch (error) {
+      expect(error).toBeInstanceOf(StaleRefusal)
+      expect(error).toMatchObject({ about: 'heart-rate', ageMinutes: 299, limitMinutes: 240 })
+      expect((error as StaleRefusal).message).toBe(`${refusals.input_stale} (heart-rate)`)
+    }
   })
 })
 

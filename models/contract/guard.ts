@@ -1,11 +1,14 @@
 import { roundHalfAway } from './decimal.ts'
-import { Refusal, type RefusalCode } from './errors.ts'
+import { Refusal, type RefusalCode, StaleRefusal } from './errors.ts'
 import type { Contract, InputSpec } from './schema.ts'
+import type { Tensor } from './tensor.ts'
+import type { SentTensor } from './tensor-schema.ts'
+import { readTensorValue } from './tensor-value.ts'
 import { convertUnit } from './units.ts'
 
 /** One value as it was sent. */
 export interface Observation {
-  readonly value: number | string | boolean
+  readonly value: number | string | boolean | SentTensor
   /** UCUM code; quantities only. */
   readonly unit?: string | undefined
   /** When it was measured, in milliseconds since the Unix epoch. */
@@ -14,17 +17,18 @@ export interface Observation {
 
 /** One value as the model is fed: in the contract's unit, rounded as the contract says. */
 export interface GuardedObservation {
-  readonly value: number | string | boolean
+  readonly value: number | string | boolean | Tensor
   readonly atMs: number
 }
 
 /**
- * What happened to an input on its way in: an observation outside the plausible range was kept or set aside, the newest
- * one was too old, there was none, the contract's default was taken, or two were given for the same moment.
+ * What happened to an input on its way in: an observation outside the plausible range, or too far from the one before
+ * it, was kept or set aside, the newest one was too old, there was none, the contract's default was taken, or two were
+ * given for the same moment.
  */
 export interface GuardFlag {
   readonly input: string
-  readonly flag: 'implausible' | 'stale' | 'missing' | 'default' | 'duplicate'
+  readonly flag: 'implausible' | 'abrupt' | 'stale' | 'missing' | 'default' | 'duplicate'
 }
 
 export interface GuardedInputs {
@@ -40,6 +44,7 @@ export const MAX_OBSERVATIONS = 1000
 /** The range of ECMAScript dates (ECMA-262 §21.4.1.1): beyond it a time cannot be written down. */
 const MAX_TIME_MS = 8.64e15
 const MS_PER_MINUTE = 60_000
+const MS_PER_HOUR = 60 * MS_PER_MINUTE
 
 /**
  * Holds what was sent against the signed contract. What comes back is complete, typed, in the contract's units and
@@ -90,7 +95,7 @@ function guardInput(spec: InputSpec, sent: readonly unknown[], nowMs: number): G
   if (sent.length > (spec.series ? MAX_OBSERVATIONS : 1)) refuse('input_too_many', spec.name)
   const read = Array.from(sent, (observation) => readObservation(spec, observation, nowMs))
   const plausible = keepPlausible(spec, read, flags)
-  const history = keepLaterOfSameTime(plausible, flags)
+  const history = keepSteady(spec, keepLaterOfSameTime(plausible, flags), flags)
   const observations = keepFresh(spec, history, nowMs, flags).map(({ value, atMs }) => ({
     value,
     atMs: Math.min(atMs, nowMs),
@@ -114,6 +119,7 @@ function readObservation(spec: InputSpec, observation: unknown, nowMs: number): 
 function readValue(spec: InputSpec, value: unknown, unit: unknown): Pick<ReadObservation, 'value' | 'plausible'> {
   if (spec.kind === 'quantity') return readQuantity(spec, value, unit)
   if (unit !== undefined) refuse('input_unit_incompatible', spec.name)
+  if (spec.kind === 'tensor') return readTensorValue(spec, value)
   if (spec.kind === 'boolean') {
     if (typeof value !== 'boolean') refuse('input_wrong_type', spec.name)
     return { value, plausible: true }
@@ -151,7 +157,7 @@ function convert(spec: QuantitySpec, value: number, unit: string): number {
 }
 
 function keepPlausible(spec: InputSpec, read: readonly ReadObservation[], flags: Set<GuardFlag['flag']>) {
-  if (spec.kind !== 'quantity' || read.every(({ plausible }) => plausible)) return read
+  if ((spec.kind !== 'quantity' && spec.kind !== 'tensor') || read.every(({ plausible }) => plausible)) return read
   if (spec.onImplausible === 'refuse') refuse('input_out_of_range', spec.name)
   flags.add('implausible')
   return spec.onImplausible === 'flag' ? read : read.filter(({ plausible }) => plausible)
@@ -168,6 +174,30 @@ function keepLaterOfSameTime(read: readonly ReadObservation[], flags: Set<GuardF
   return kept
 }
 
+/**
+ * Each is held against the one before it that was kept, so that one artefact does not make the next true value abrupt,
+ * and a new level is believed once enough time has passed for it.
+ */
+function keepSteady(spec: InputSpec, history: readonly ReadObservation[], flags: Set<GuardFlag['flag']>) {
+  if (spec.kind !== 'quantity' || spec.change === undefined) return history
+  const { perHour, onAbrupt } = spec.change
+  const kept: ReadObservation[] = []
+  for (const observation of history) {
+    const isAbrupt = changesFaster(kept.at(-1), observation, perHour)
+    if (isAbrupt && onAbrupt === 'refuse') refuse('input_abrupt', spec.name)
+    if (isAbrupt) flags.add('abrupt')
+    if (!isAbrupt || onAbrupt === 'flag') kept.push(observation)
+  }
+  return kept
+}
+
+/** Within less than an hour the whole of an hour's change is plausible: two readings a minute apart may differ by noise. */
+function changesFaster(before: ReadObservation | undefined, after: ReadObservation, perHour: number): boolean {
+  if (before === undefined) return false
+  const hours = Math.max((after.atMs - before.atMs) / MS_PER_HOUR, 1)
+  return Math.abs(Number(after.value) - Number(before.value)) > perHour * hours
+}
+
 /** Staleness is judged on the newest observation; older ones of a series are history. */
 function keepFresh(
   spec: InputSpec,
@@ -177,7 +207,8 @@ function keepFresh(
 ): readonly ReadObservation[] {
   const newest = history.at(-1)
   if (newest === undefined || nowMs - newest.atMs <= spec.maxAgeMinutes * MS_PER_MINUTE) return history
-  if (spec.onStale === 'refuse') refuse('input_stale', spec.name)
+  if (spec.onStale === 'refuse')
+    throw new StaleRefusal(spec.name, (nowMs - newest.atMs) / MS_PER_MINUTE, spec.maxAgeMinutes)
   flags.add('stale')
   return spec.onStale === 'flag' ? history : []
 }

@@ -25,6 +25,31 @@ const uncalibrated = changed(hourlyContract, { calibration: { method: 'none' } }
 const risk = (value: number, contract = uncalibrated) =>
   postprocess({ probability: floats(value) }, contract).outputs.risk?.values[0]
 
+describe('hysteresis', () => {
+  const contract = changed(hourlyContract, {
+    calibration: { method: 'none' },
+    threshold: { output: 'risk', alertAt: 0.5, clearBelow: 0.3 },
+  })
+  const alertAt = (probability: number, stands?: () => boolean) =>
+    postprocess({ probability: floats(probability) }, contract, stands).alert
+
+  it('an alert that stands is cleared only below clearBelow; none begins below alertAt', () => {
+    expect([0.5, 0.49, 0.3, 0.29].map((value) => alertAt(value, () => true))).toEqual([true, true, true, false])
+    expect([0.5, 0.49, 0.3, 0.29].map((value) => alertAt(value, () => false))).toEqual([true, false, false, false])
+    expect(alertAt(0.4)).toBe(false)
+  })
+
+  it('what stood before is asked for only where it decides', () => {
+    const asked: number[] = []
+    for (const value of [0, 0.29, 0.3, 0.49, 0.5, 1])
+      alertAt(value, () => {
+        asked.push(value)
+        return true
+      })
+    expect(asked).toEqual([0.3, 0.49])
+  })
+})
+
 describe('what the model says, in words', () => {
   it('score, category and contributions', () => {
     expect(postprocess(said, spotContract)).toEqual({
@@ -33,7 +58,7 @@ describe('what the model says, in words', () => {
         band: { role: 'category', display: 'Band', unit: '1', values: [1], label: { code: 'high', text: 'High' } },
         points: { role: 'contributions', display: 'Points', unit: '{score}', values: [3, 2, 2, 0], label: null },
       },
-      threshold: { output: 'aggregate', alertAt: 5 },
+      threshold: { output: 'aggregate', alertAt: 5, clearBelow: 4 },
       alert: true,
     })
   })

@@ -1,14 +1,18 @@
 import { roundHalfAway } from './decimal.ts'
 import { ContractError } from './errors.ts'
 import type { Calibration, Contract, OutputSpec, Threshold } from './schema.ts'
-import { type Tensor, type Tensors, tensorNumbers } from './tensor.ts'
+import { isBigElement, type Tensor, type Tensors, tensorNumbers } from './tensor.ts'
+import { MAX_OUTPUT_VALUES } from './tensor-schema.ts'
+import { fitsDimensions } from './tensor-value.ts'
 
 export interface AssessedOutput {
   readonly role: OutputSpec['role']
   readonly display: string
   readonly unit: string
-  /** One value; one per member of `of` for contributions. */
+  /** One value; one per member of `of` for contributions; all of them, row-major, for a tensor. */
   readonly values: readonly number[]
+  /** How the values of a tensor lie; no other role has it. */
+  readonly dims?: readonly number[] | undefined
   /** The words of a category; null for every other role. */
   readonly label: { readonly code: string; readonly text: string } | null
 }
@@ -16,7 +20,13 @@ export interface AssessedOutput {
 /** What the model says, in the contract's terms. */
 export interface Assessment {
   readonly outputs: Readonly<Record<string, AssessedOutput>>
-  readonly threshold: { readonly output: string; readonly alertAt: number } | null
+  /** Records of releases before `clearBelow` counted have none. */
+  readonly threshold: {
+    readonly output: string
+    readonly alertAt: number
+    readonly clearBelow?: number | undefined
+  } | null
+  /** The output reaches `alertAt`, or an alert that stands has not fallen below `clearBelow`. */
   readonly alert: boolean
 }
 
@@ -26,15 +36,16 @@ const PROBABILITY_SLACK = 1e-6
 /**
  * Reads the model's raw outputs as the contract describes them: checks count and range, rounds scores, calibrates
  * probabilities, puts categories in words, and compares with the threshold.
+ * @param stands does an alert stand from before? Asked only where that decides: from `clearBelow` up to `alertAt`.
  * @throws ContractError contract_output_invalid, about the output.
  */
-export function postprocess(raw: Tensors, contract: Contract): Assessment {
+export function postprocess(raw: Tensors, contract: Contract, stands: () => boolean = () => false): Assessment {
   const outputs = new Map(contract.outputs.map((spec) => [spec.name, assess(spec, raw, contract.calibration)]))
   const { threshold } = contract
   return {
     outputs: Object.fromEntries(outputs),
-    threshold: threshold && { output: threshold.output, alertAt: threshold.alertAt },
-    alert: threshold !== null && reaches(outputs.get(threshold.output), threshold),
+    threshold: threshold && { ...threshold },
+    alert: threshold !== null && alerts(outputs.get(threshold.output), threshold, stands),
   }
 }
 
@@ -65,6 +76,7 @@ export function calibrateProbability(raw: number, calibration: Calibration): num
 }
 
 function assess(spec: OutputSpec, raw: Tensors, calibration: Calibration): AssessedOutput {
+  if (spec.role === 'tensor') return assessTensor(spec, raw)
   const numbers = readTensor(spec, raw)
   const [first = Number.NaN] = numbers
   const said = { role: spec.role, display: spec.display, unit: spec.unit }
@@ -80,6 +92,16 @@ function assess(spec: OutputSpec, raw: Tensors, calibration: Calibration): Asses
   }
 }
 
+/** Dimensions and type as the contract has them, and numbers that JSON can say exactly: nothing is left out or cut. */
+function assessTensor(spec: Extract<OutputSpec, { role: 'tensor' }>, raw: Tensors): AssessedOutput {
+  const dims = Object.hasOwn(raw, spec.tensor) ? (raw[spec.tensor]?.dims ?? []) : []
+  if (raw[spec.tensor]?.dtype !== spec.dtype || !fitsDimensions(dims, spec.dims)) invalid(spec)
+  const count = dims.reduce((product, size) => product * size, 1)
+  if (count > MAX_OUTPUT_VALUES) invalid(spec)
+  const { role, display, unit } = spec
+  return { role, display, unit, values: readNumbers(spec, raw, count), label: null, dims: [...dims] }
+}
+
 function readTensor(spec: OutputSpec, raw: Tensors): readonly number[] {
   return readNumbers(spec, raw, spec.role === 'contributions' ? spec.of.length : 1)
 }
@@ -89,7 +111,7 @@ function readNumbers(spec: OutputSpec, raw: Tensors, count: number): readonly nu
   const tensor = Object.hasOwn(raw, spec.tensor) ? raw[spec.tensor] : undefined
   if (tensor === undefined || tensor.data.length !== count || elementCount(tensor) !== count) invalid(spec)
   const numbers = tensorNumbers(tensor)
-  const exact = tensor.dtype === 'int64' ? Number.isSafeInteger : Number.isFinite
+  const exact = isBigElement(tensor.dtype) ? Number.isSafeInteger : Number.isFinite
   if (!numbers.every(exact)) invalid(spec)
   return numbers.map((value) => value + 0)
 }
@@ -124,10 +146,11 @@ function labelOf(spec: Extract<OutputSpec, { role: 'category' }>, value: number)
 }
 
 /** Compared as float32, in which the model speaks: its 0.9 is below the decimal 0.9 and still reaches it. */
-function reaches(output: AssessedOutput | undefined, threshold: Threshold): boolean {
+function alerts(output: AssessedOutput | undefined, threshold: Threshold, stands: () => boolean): boolean {
   const value = output?.values[0]
   if (value === undefined) throw new ContractError('contract_inconsistent', { about: threshold.output })
-  return Math.fround(value) >= Math.fround(threshold.alertAt)
+  const reaches = (limit: number) => Math.fround(value) >= Math.fround(limit)
+  return reaches(threshold.alertAt) || (reaches(threshold.clearBelow) && stands())
 }
 
 function invalid(spec: OutputSpec): never {

@@ -1,22 +1,9 @@
 import { z } from 'zod'
+import { finite, minutes, name, perColumn, text } from './fields.ts'
+import { seriesOps } from './ops/series-schema.ts'
+import { sentTensor, tensorFields, tensorInputFields } from './tensor-schema.ts'
 
 /** The part of the manifest that says what a model takes, how it is fed, what it says and how that is explained. */
-/** A matrix has at most so many columns; consistency.ts limits the cells of all of them together. */
-export const MAX_COLUMNS = 4096
-
-const name = z.string().regex(/^[a-z][a-z0-9-]{0,63}$/)
-/** Shown to people as it is: no control, formatting or line-separating character may steer a terminal or a page. */
-const text = z
-  .string()
-  .min(1)
-  .max(2000)
-  .regex(/^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+$/u)
-/** Ten years: beyond it a time would leave the range of dates. */
-const minutes = z.int().positive().max(5_256_000)
-/** One entry per column. */
-const perColumn = <Item extends z.ZodType>(item: Item) => z.array(item).max(MAX_COLUMNS)
-const finite = z.number().finite()
-
 const terminologyCode = z.strictObject({
   system: z.enum(['LOINC', 'MDC', 'SNOMED', 'DICOM']),
   code: z.string().regex(/^[A-Za-z0-9._-]{1,32}$/),
@@ -49,6 +36,11 @@ const quantityInput = z.strictObject({
   /** Plausible range in `unit`, inclusive, checked before rounding. */
   range: z.strictObject({ low: finite, high: finite }),
   onImplausible: guardAction,
+  /**
+   * Largest plausible change within an hour, in `unit`; over a longer time as much more. An observation that differs
+   * from the one before it by more is abrupt.
+   */
+  change: z.strictObject({ perHour: finite.positive(), onAbrupt: guardAction }).optional(),
   /** Rounded to this many decimals, half away from zero, after conversion and before use. */
   decimals: z.int().min(0).max(6).optional(),
 })
@@ -66,7 +58,15 @@ const codeInput = z.strictObject({
 
 const booleanInput = z.strictObject({ ...inputBase, kind: z.literal('boolean') })
 
-export const inputSpec = z.discriminatedUnion('kind', [quantityInput, codeInput, booleanInput])
+/** A whole tensor for the model as it is; the preprocessing op `pass` hands it on. */
+const tensorInput = z.strictObject({
+  ...inputBase,
+  kind: z.literal('tensor'),
+  ...tensorInputFields,
+  onImplausible: guardAction,
+})
+
+export const inputSpec = z.discriminatedUnion('kind', [quantityInput, codeInput, booleanInput, tensorInput])
 
 export const populationSchema = z.strictObject({
   description: text,
@@ -128,6 +128,9 @@ export const preprocessingOp = z.discriminatedUnion('op', [
   }),
   /** Puts matrices of equal row count side by side. */
   z.strictObject({ op: z.literal('concatenate'), version: z.literal(1), from: z.array(name).min(1).max(64), to: name }),
+  ...seriesOps,
+  /** Gives an input of kind `tensor` to the model's input `tensor` as it was sent. */
+  z.strictObject({ op: z.literal('pass'), version: z.literal(1), input: name, tensor: z.string().min(1).max(64) }),
   /** A float32 tensor of shape [rows, columns] for the model's input `tensor`. A missing value left here is a fault of the package. */
   z.strictObject({ op: z.literal('tensor'), version: z.literal(1), from: name, tensor: z.string().min(1).max(64) }),
 ])
@@ -153,6 +156,8 @@ export const outputSpec = z.discriminatedUnion('role', [
       .min(1)
       .max(256),
   }),
+  /** The model's own numbers, all of them, with their dimensions. */
+  z.strictObject({ ...outputBase, role: z.literal('tensor'), ...tensorFields }),
   /** One value per named input or group: what each contributed. */
   z.strictObject({ ...outputBase, role: z.literal('contributions'), of: z.array(name).min(1).max(256) }),
 ])
@@ -179,6 +184,23 @@ export const explanationSchema = z.discriminatedUnion('method', [
       .min(1)
       .max(12),
     baseline: perColumn(finite).min(1),
+    budgetMs: z.int().positive(),
+  }),
+  /** Shapley values sampled over seeded orders, each walked forwards and backwards, against the mean of background rows. */
+  z.strictObject({
+    method: z.literal('permutation-shapley'),
+    output: name,
+    tensor: z.string().min(1).max(64),
+    groups: z
+      .array(z.strictObject({ name, display: text, columns: perColumn(z.int().min(0)).min(1) }))
+      .min(2)
+      .max(256),
+    background: z.array(perColumn(finite).min(1)).min(1).max(64),
+    seed: z
+      .int()
+      .min(0)
+      .max(2 ** 32 - 1),
+    permutations: z.int().min(2).max(4096),
     budgetMs: z.int().positive(),
   }),
   z.strictObject({ method: z.literal('none'), reason: text }),
@@ -209,7 +231,7 @@ export const goldenVectorsSchema = z.strictObject({
           name,
           z.array(
             z.strictObject({
-              value: z.union([finite, z.string(), z.boolean()]),
+              value: z.union([finite, z.string(), z.boolean(), sentTensor]),
               unit: z.string().optional(),
               ageMinutes: z.number().min(0),
             }),

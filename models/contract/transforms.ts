@@ -1,29 +1,11 @@
+import { at, type Matrix, type MatrixShape, mapCells, type Sources, type Transform, uneven } from './ops/matrix.ts'
+import { seriesTransforms } from './ops/series.ts'
 import type { PreprocessingOp } from './schema.ts'
 
-/** Rows × columns, row-major; NaN is a missing value. */
-export interface Matrix {
-  readonly rows: number
-  readonly columns: number
-  readonly cells: Float64Array
-}
-
-/** What is known of a matrix before any patient: its size, and which of its columns can hold a missing value. */
-export interface MatrixShape {
-  readonly rows: number
-  readonly mayBeMissing: readonly boolean[]
-}
-
 type Ops = { [Op in PreprocessingOp as Op['op']]: Op }
-export type TransformName = Exclude<keyof Ops, 'observe' | 'tensor'>
+export type TransformName = Exclude<keyof Ops, 'observe' | 'bins' | 'pass' | 'tensor'>
 /** The ops between the first matrix and the tensor: `TransformStep<'fill'>` is one of them, `TransformStep` any. */
 export type TransformStep<Name extends TransformName = TransformName> = { [Key in Name]: Ops[Key] & { op: Key } }[Name]
-export type Sources<Item> = readonly [Item, ...Item[]]
-
-interface Transform<Step> {
-  run(step: Step, from: Sources<Matrix>): Matrix
-  /** The shape that `run` gives, or the name of the step's field that does not fit what it reads. */
-  shape(step: Step, from: Sources<MatrixShape>): MatrixShape | { readonly fault: string }
-}
 
 type Transforms = { readonly [Name in TransformName]: Transform<TransformStep<Name>> }
 
@@ -34,7 +16,7 @@ const transforms: Transforms = {
   },
   'last-row': {
     run: (_step, [{ rows, columns, cells }]) => ({ rows: 1, columns, cells: cells.slice((rows - 1) * columns) }),
-    shape: (_step, [shape]) => ({ ...shape, rows: 1 }),
+    shape: (_step, [{ mayBeMissing }]) => ({ rows: 1, mayBeMissing }),
   },
   mask: {
     run: (_step, [matrix]) => mapCells(matrix, (value) => (Number.isNaN(value) ? 0 : 1)),
@@ -59,10 +41,11 @@ const transforms: Transforms = {
   concatenate: {
     run: (_step, from) => concatenate(from),
     shape: (_step, from) =>
-      from.every((shape) => shape.rows === from[0].rows)
-        ? { rows: from[0].rows, mayBeMissing: from.flatMap((shape) => shape.mayBeMissing) }
+      from.every((shape) => shape.rows === from[0].rows && shape.varies === from[0].varies)
+        ? { ...from[0], mayBeMissing: from.flatMap((shape) => shape.mayBeMissing) }
         : { fault: 'from' },
   },
+  ...seriesTransforms,
 }
 
 export function runTransform<Name extends TransformName>(step: TransformStep<Name>, from: Sources<Matrix>): Matrix {
@@ -71,10 +54,6 @@ export function runTransform<Name extends TransformName>(step: TransformStep<Nam
 
 export function transformShape<Name extends TransformName>(step: TransformStep<Name>, from: Sources<MatrixShape>) {
   return transforms[step.op].shape(step, from)
-}
-
-function mapCells(matrix: Matrix, change: (value: number, column: number) => number): Matrix {
-  return { ...matrix, cells: matrix.cells.map((value, index) => change(value, index % matrix.columns)) }
 }
 
 function carryForward({ rows, columns, cells }: Matrix): Matrix {
@@ -100,15 +79,4 @@ function concatenate(from: Sources<Matrix>): Matrix {
 
 function withoutMissing(shape: MatrixShape): MatrixShape {
   return { ...shape, mayBeMissing: shape.mayBeMissing.map(() => false) }
-}
-
-/** The first list that has not one entry per column. */
-function uneven(lists: Readonly<Record<string, readonly number[]>>, shape: MatrixShape): { fault: string } | undefined {
-  const fault = Object.keys(lists).find((name) => lists[name]?.length !== shape.mayBeMissing.length)
-  return fault === undefined ? undefined : { fault }
-}
-
-/** A parameter that is not there becomes a missing value, which no tensor may hold. */
-function at(list: ArrayLike<number>, index: number): number {
-  return list[index] ?? Number.NaN
 }

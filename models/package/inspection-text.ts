@@ -69,6 +69,7 @@ function inputRow(input: InputSpec): string[] {
 
 function inputValues(input: InputSpec): string {
   if (input.kind === 'quantity') return `${input.range.low} … ${input.range.high} ${input.unit}`
+  if (input.kind === 'tensor') return tensorShape(input)
   return input.kind === 'code' ? input.values.map(({ code }) => code).join(' | ') : 'true | false'
 }
 
@@ -77,7 +78,12 @@ function outputRow(output: OutputSpec): string[] {
   if (output.role === 'score') return [output.name, 'score', `${output.range.low} … ${output.range.high}${unit}`]
   if (output.role === 'probability') return [output.name, 'probability', '0 … 1']
   if (output.role === 'category') return [output.name, 'category', output.labels.map(({ code }) => code).join(' | ')]
+  if (output.role === 'tensor') return [output.name, 'tensor', tensorShape(output)]
   return [output.name, 'contributions', `of ${output.of.length} inputs`]
+}
+
+function tensorShape({ dtype, dims }: Pick<Extract<InputSpec, { kind: 'tensor' }>, 'dtype' | 'dims'>): string {
+  return `${dtype}[${dims.map((size) => (typeof size === 'number' ? size : `up to ${size.max}`)).join(', ')}]`
 }
 
 function behaviourLines({ contract, validation }: Manifest): string[] {

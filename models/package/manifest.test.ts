@@ -55,7 +55,7 @@ describe('docs/manifest.md', () => {
     expect(parseManifest(canonicalBytes(whole)).modelId).toBe('pulse-score')
   })
 
-  test.each(['platt', 'exact-shapley', 'model-output'])(
+  test.each(['platt', 'exact-shapley', 'model-output', 'since-first', 'bins'])(
     'has contract examples that do not contradict each other: %s',
     (part) => {
       const withPart = blocks('contract').filter((block) => JSON.stringify(block).includes(`"${part}"`))
@@ -64,9 +64,16 @@ describe('docs/manifest.md', () => {
     },
   )
 
+  test('has whole contracts that hold', () => {
+    expect(blocks('whole-contract').length).toBeGreaterThan(0)
+    for (const block of blocks('whole-contract'))
+      expect(() => verifyContract(contractSchema.parse(block))).not.toThrow()
+  })
+
   test('has an example of every op, kind, role, rule and method', () => {
-    const shown = JSON.stringify(blocks('contract'))
-    const all = [...words(z.toJSONSchema(contractSchema))].filter((word) => !/^[A-Z]+$/.test(word))
+    const shown = JSON.stringify([...blocks('contract'), ...blocks('whole-contract')])
+    const isListed = /^([A-Z]+|u?int\d+|float\d+|bool)$/
+    const all = [...words(z.toJSONSchema(contractSchema))].filter((word) => !isListed.test(word))
     for (const word of all) expect(shown, word).toContain(`"${word}"`)
   })
 

@@ -75,7 +75,8 @@ export const manifestSchema = z.strictObject({
   /** In order of preference. */
   providers: z
     .array(z.strictObject({ name: z.enum(['cuda', 'webgpu', 'cpu']), need: z.enum(['required', 'preferred']) }))
-    .min(1),
+    .min(1)
+    .refine((list) => new Set(list.map(({ name }) => name)).size === list.length),
   gpuCapability: text.nullable(),
   runtime: z.strictObject({ minimum: semver, below: semver }),
   memoryBytes: z.int().positive(),
