@@ -10,11 +10,13 @@ export const roomMayImport: Readonly<Record<string, readonly string[]>> = {
 
 /** Inside the runtime, imports go from a higher number to a lower one, never level and never up. */
 export const runtimeLayers: Readonly<Record<string, number>> = {
-  bin: 6,
-  compose: 5,
-  ingress: 4,
-  http: 4,
-  decisions: 3,
+  bin: 7,
+  compose: 6,
+  ingress: 5,
+  http: 5,
+  evaluation: 5,
+  decisions: 4,
+  images: 3,
   inference: 2,
   audit: 2,
   access: 2,
@@ -69,7 +71,10 @@ export const pureFiles: readonly string[] = [
   'device/telemetry/proc.ts',
   'device/posture/finding.ts',
   'models/contract/',
+  'models/authoring/graph-check.ts',
+  'models/authoring/match-check.ts',
   'models/onnx/external-data.ts',
+  'models/onnx/reader.ts',
   'models/package/manifest.ts',
   'models/package/source-attributes.ts',
   'models/package/policy.ts',
@@ -77,6 +82,10 @@ export const pureFiles: readonly string[] = [
   'runtime/audit/leaf.ts',
   'runtime/audit/tree.ts',
   'runtime/egress/outbound.ts',
+  'runtime/images/decode-files.ts',
+  'runtime/images/dicom/',
+  'runtime/images/nifti/',
+  'runtime/images/pixels/',
   'updater/operator/csv.ts',
   'updater/operator/findings.ts',
   'updater/operator/moment.ts',
@@ -290,7 +299,7 @@ const vagueNames = ['utils', 'util', 'common', 'helpers', 'helper', 'misc', 'lib
 
 /** What is wrong with a path: a name that says nothing, or not kebab-case. */
 export function nameFaults(path: string): string[] {
-  const parts = path.split('/').map((part) => part.replace(/\.(test\.)?(ts|mjs)$/, ''))
+  const parts = path.split('/').map((part) => part.replace(/\.(test\.|d\.)?(ts|mjs)$/, ''))
   const faults = parts.filter((part) => vagueNames.includes(part)).map((part) => `${path}: "${part}" names nothing`)
   const odd = parts
     .filter((part) => !/^[a-z0-9]+(-[a-z0-9]+)*$/.test(part))

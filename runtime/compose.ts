@@ -14,6 +14,7 @@ import { type LedgerHandle, openLedger } from './audit/ledger.ts'
 import { operatorMethods } from './audit/operator-event.ts'
 import { auditSocketOf, deviceDefaults, type RuntimeConfig } from './config.ts'
 import type { ActivationPoint } from './decisions/model-activation.ts'
+import { PendingExplanations } from './decisions/pending-explanations.ts'
 import { createDecisionService } from './decisions/service.ts'
 import type { Slot } from './decisions/types.ts'
 import { deviceStateOf } from './egress/device-state.ts'
@@ -61,15 +62,17 @@ export async function startRuntime(config: RuntimeConfig, base: string, parts: R
     const device = await startDevice(config, files, provider, parts, started)
     const { models, loaded, faults } = await startModels(config, files, provider, ledger, parts, started)
     const relay = startEgressRelay(config, files, { outbox, device, slots: models.slots }, parts, started)
+    const { clock, log } = parts
+    const recorded = { ledger, store: ledger.store, clock, log, newId: randomUUID }
+    const explanations = new PendingExplanations({ ...recorded, models })
+    started.defer(() => explanations.stop())
     const decisions = createDecisionService({
+      ...recorded,
       models,
-      ledger,
+      explanations,
       subjects: ledger.subjects,
-      store: ledger.store,
-      clock: parts.clock,
-      log: parts.log,
+      alerts: ledger.store,
       release: RELEASE,
-      newId: randomUUID,
       logSize: () => ledger.position().size,
       otherFaults: () => [
         ...faults(),

@@ -102,7 +102,12 @@ export async function startModels(
   return { models: registry, loaded, faults: () => revocation.faults(registry.slots) }
 }
 
-async function pinnedTrust(config: RuntimeConfig, files: SiteFiles, provider: CryptoProvider): Promise<PinnedTrust> {
+/** @throws RuntimeError runtime_file_unreadable, CryptoError */
+export async function pinnedTrust(
+  config: RuntimeConfig,
+  files: SiteFiles,
+  provider: CryptoProvider,
+): Promise<PinnedTrust> {
   return {
     vendor: await loadVerifier(provider, files.text(config.trust.vendor)),
     fleet: await loadVerifier(provider, files.text(config.trust.fleet)),

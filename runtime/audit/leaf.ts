@@ -13,6 +13,8 @@ export const leafKinds = [
   'decision',
   /** Accept or override of a decision; has a body. */
   'feedback',
+  /** The explanation of a decision that was not ready with it; has a body. */
+  'explained',
   /** Somebody read a decision. */
   'read',
   /** A request was refused before it concerned a subject. */

@@ -6,7 +6,10 @@ import { auditVerifyCommand } from '../audit/verify-command.ts'
 import type { Command } from './command.ts'
 import { auditIo, auditSite, fileIo } from './command-context.ts'
 import { deviceCommands } from './device-commands.ts'
+import { modelAuthoringCommands } from './model-authoring-commands.ts'
 import { modelCommands } from './model-commands.ts'
+import { modelScore } from './model-score-command.ts'
+import { replayCommand } from './replay-command.ts'
 
 /** Every command of `wardstone`: to add one, add its line. */
 export const commands: readonly Command[] = [
@@ -34,8 +37,11 @@ export const commands: readonly Command[] = [
     summary: 'recompute the audit log from its records and say what was found',
     run: (args, site) => auditVerifyCommand(args, () => auditSite(site), fileIo()),
   },
+  replayCommand,
   ...modelCommands,
+  ...modelAuthoringCommands,
   ...deviceCommands,
+  modelScore,
   {
     name: 'model inspect',
     synopsis: 'FILE',

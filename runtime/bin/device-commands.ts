@@ -12,6 +12,7 @@ import { systemClock } from '../../device/platform/clock.ts'
 import { isWardstoneError } from '../../device/platform/errors.ts'
 import { printable } from '../../models/package/inspection-text.ts'
 import type { Command } from './command.ts'
+import { providerCommand } from './provider-command.ts'
 
 const KEY = 'device/identity.key'
 const MAX_PEM_BYTES = 64 * 1024
@@ -57,6 +58,7 @@ export const deviceCommands: readonly Command[] = [
     summary: 'a certificate of this device: whose, until when, does it fit its key',
     run: deviceIdentity,
   },
+  providerCommand,
 ]
 
 async function deviceRequest(args: readonly string[], site: string): Promise<number> {

@@ -34,6 +34,7 @@ interface Bench {
   readonly clock: FakeClock
   onRun: (inputs: Tensors, deadlineMs: number) => Promise<Tensors>
   onCommit: () => Promise<void>
+  onLastAlert: () => ReturnType<DecisionRoom['alerts']['lastAlert']>
 }
 
 function bench(): Bench {
@@ -46,6 +47,7 @@ function bench(): Bench {
     clock,
     onRun: async () => scored,
     onCommit: async () => {},
+    onLastAlert: () => undefined,
     room: {
       models: new SlotRegistry([
         ['sample', { state: 'active', model: activeModel((inputs, deadlineMs) => made.onRun(inputs, deadlineMs)) }],
@@ -61,6 +63,7 @@ function bench(): Bench {
         },
       },
       subjects: { open: () => ({ pseudonym: 'P-0000-0000' }) },
+      alerts: { lastAlert: () => made.onLastAlert() },
       clock,
       log: silentLog,
       newId: () => '00000000-0000-4000-8000-000000000000',
@@ -80,7 +83,7 @@ function activeModel(run: ModelWorker['run']): ActiveModel {
     provider: undefined,
   } as const
   const worker: ModelWorker = {
-    ready: async () => ({ provider: 'cpu', runtime: 'test', threads: 1 }),
+    ready: async () => ({ provider: 'cpu', runtime: 'test', threads: 1, nodes: null, passedOver: [] }),
     run,
     status: () => status,
     stop: async () => {},
@@ -264,6 +267,35 @@ describe('decide', () => {
     const engineer: Principal = { ...caller, role: 'engineer' }
     await expect(decide(request(), engineer, room)).rejects.toMatchObject({ code: 'access_denied' })
     expect(written).toEqual([])
+  })
+})
+
+describe('an alert that stands', () => {
+  const aggregate = (value: number): Tensors => ({ ...scored, aggregate: float(value), points: float(value, 0, 0, 0) })
+  const decided = async (value: number, last: { alert: boolean; at: string } | undefined) => {
+    const made = bench()
+    made.onRun = async () => aggregate(value)
+    made.onLastAlert = () => last
+    const { decision } = await decide(request(), caller, made.room)
+    return { alert: decision.assessment?.alert, leaf: made.written[0]?.leaf, words: decision.narrative }
+  }
+  const at = new Date(NOW_MS - 30 * 60_000).toISOString()
+
+  it('is in the answer and in the leaf, and says so', async () => {
+    expect(await decided(4, { alert: true, at })).toMatchObject({
+      alert: true,
+      leaf: { alert: 'yes' },
+      words: expect.stringContaining('The alert stands until it is below 4.'),
+    })
+  })
+
+  it('does not begin below alertAt, and ends below clearBelow', async () => {
+    expect(await decided(4, { alert: false, at })).toMatchObject({ alert: false, leaf: { alert: 'no' } })
+    expect(await decided(4, undefined)).toMatchObject({ alert: false })
+    expect(await decided(3, { alert: true, at })).toMatchObject({ alert: false })
+    expect(await decided(4, { alert: true, at: new Date(NOW_MS - 3 * 3_600_000).toISOString() })).toMatchObject({
+      alert: false,
+    })
   })
 })
 

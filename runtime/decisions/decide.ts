@@ -11,9 +11,10 @@ import type { Principal } from '../access/principal.ts'
 import type { Ledger } from '../audit/types.ts'
 import { InferenceError } from '../inference/errors.ts'
 import { decisionEvidence } from './evidence.ts'
-import { explain, unexplained } from './explain.ts'
+import { explain, pending, unexplained } from './explain.ts'
 import { advisoryFor, narrateRefusal, narrateResult } from './narrate.ts'
 import type { Models } from './slot-registry.ts'
+import { type AlertHistory, alertStands } from './standing-alert.ts'
 import { Stopwatch } from './stopwatch.ts'
 import type { ActiveModel, Decision, DecisionAnswer, DecisionRequest, Explanation } from './types.ts'
 
@@ -21,6 +22,9 @@ export interface DecisionRoom {
   readonly models: Models
   readonly ledger: Ledger
   readonly subjects: { open(subject: string): { readonly pseudonym: string } }
+  readonly alerts: AlertHistory
+  /** Where explanations go that take longer than a decision may wait; without it such a decision has none. */
+  readonly explanations?: { add(decisionId: string): void } | undefined
   readonly clock: Clock
   readonly log: Log
   /** Draws the id of a decision or a feedback. */
@@ -30,6 +34,8 @@ export interface DecisionRoom {
 /** Kept back from the time of the explanation, so that the answer is there at the deadline. */
 const ANSWER_MARGIN_MS = 50
 const OVER_BUDGET = 'It takes longer on this box than the package allows.'
+/** What one run of the model may take where nobody waits for the answer. */
+const PATIENT_MS = 30_000
 const OUT_OF_TIME = 'It was not ready before the deadline of the decision.'
 
 /** What one request led to, before it is recorded. */
@@ -60,15 +66,17 @@ export async function decide(request: DecisionRequest, caller: Principal, room: 
   using lease = room.models.lease(request.model)
   const { model } = lease
   const decidedAtMs = room.clock.nowMs()
-  const assessed = await assess(request, model, decidedAtMs, watch, caller.clientId)
-  const identity = {
-    decisionId: room.newId(),
-    subjectPseudonym: room.subjects.open(Phi.reveal(request.subject)).pseudonym,
-  }
+  const { modelId, contract } = model.manifest
+  const pseudonym = () => room.subjects.open(Phi.reveal(request.subject)).pseudonym
+  const stands = () => alertStands(room.alerts, pseudonym(), modelId, contract, decidedAtMs)
+  const when = room.explanations === undefined ? 'in time' : 'later'
+  const assessed = await assess(request, model, decidedAtMs, watch, caller.clientId, stands, when)
+  const identity = { decisionId: room.newId(), subjectPseudonym: pseudonym() }
   const decision = describe(assessed, model, decidedAtMs, { ...identity, timings: watch.laps() })
   const audit = await room.ledger.commit(
     decisionEvidence(decision, model.manifest.releaseCounter, request, caller, assessed.guarded, decidedAtMs),
   )
+  if (decision.explanation?.method === 'pending') room.explanations?.add(decision.decisionId)
   room.log.info('decision', {
     decisionId: decision.decisionId,
     model: model.slot,
@@ -81,6 +89,8 @@ export async function decide(request: DecisionRequest, caller: Principal, room: 
 /**
  * From what was sent to what came out; nothing is recorded yet.
  * @param client whose share of the model's queue the request takes
+ * @param stands does an alert stand for the subject? Asked only where that decides.
+ * @param when the explanation: within its budget or not at all; within it or pending; now, however long it takes
  */
 export async function assess(
   request: DecisionRequest,
@@ -88,6 +98,8 @@ export async function assess(
   nowMs: number,
   watch: Stopwatch,
   client: string,
+  stands?: () => boolean,
+  when: 'in time' | 'later' | 'now' = 'in time',
 ): Promise<Assessed> {
   const { contract } = model.manifest
   const deadlineMs = watch.startedMs + contract.deadlineMs
@@ -98,9 +110,10 @@ export async function assess(
     watch.lap('guard')
     const raw = await model.worker.run(tensors, deadlineMs, client)
     watch.lap('infer')
-    const assessment = postprocess(raw, contract)
-    const runAgain = (rows: Tensors) => model.worker.run(rows, deadlineMs - ANSWER_MARGIN_MS, client)
-    const explanation = await explainInBudget(assessment, tensors, model, runAgain)
+    const assessment = postprocess(raw, contract, stands)
+    const untilMs = () => (when === 'now' ? watch.nowMs() + PATIENT_MS : deadlineMs - ANSWER_MARGIN_MS)
+    const runAgain = (rows: Tensors) => model.worker.run(rows, untilMs(), client)
+    const explanation = await explainInBudget(assessment, tensors, model, runAgain, when)
     watch.lap('explain')
     return { outcome: 'scored', guarded, assessment, explanation }
   } catch (error) {
@@ -117,13 +130,17 @@ async function explainInBudget(
   tensors: Tensors,
   { manifest: { contract }, explanationMs }: ActiveModel,
   run: (inputs: Tensors) => Promise<Tensors>,
+  when: 'in time' | 'later' | 'now',
 ): Promise<Explanation> {
   const spec = contract.explanation
-  if (spec.method === 'exact-shapley' && explanationMs > spec.budgetMs) return unexplained(spec.output, OVER_BUDGET)
+  if (when === 'now' || spec.method === 'none' || spec.method === 'model-output')
+    return explain(assessment, tensors, contract, run)
+  const without = (reason: string) => (when === 'later' ? pending(spec.output) : unexplained(spec.output, reason))
+  if (explanationMs > spec.budgetMs) return without(OVER_BUDGET)
   try {
     return await explain(assessment, tensors, contract, run)
   } catch (error) {
-    if (error instanceof InferenceError && spec.method === 'exact-shapley') return unexplained(spec.output, OUT_OF_TIME)
+    if (error instanceof InferenceError) return without(OUT_OF_TIME)
     throw error
   }
 }
@@ -154,7 +171,7 @@ export function describe(
       refusal: { code, about: about ?? null, message },
       assessment: null,
       explanation: null,
-      narrative: narrateRefusal(manifest, message),
+      narrative: narrateRefusal(manifest, assessed.refusal),
       validUntil: null,
     }
   }

@@ -1,6 +1,9 @@
+import { sha256 } from '../../device/crypto/bulk.ts'
 import type { JsonObject } from '../../device/platform/canonical-json.ts'
 import { Phi } from '../../device/platform/phi.ts'
-import type { GuardedInputs } from '../../models/contract/guard.ts'
+import type { GuardedInputs, GuardedObservation, Observation } from '../../models/contract/guard.ts'
+import { tensorBytes } from '../../models/contract/tensor.ts'
+import type { SentTensor } from '../../models/contract/tensor-schema.ts'
 import type { Principal } from '../access/principal.ts'
 import type { Evidence } from '../audit/types.ts'
 import { latencyBucket, type OutboundRow, type ResultBucket, signedModel } from '../egress/outbound.ts'
@@ -49,7 +52,7 @@ function decisionRecord(
 ): DecisionRecord {
   const features = Object.entries(guarded?.inputs ?? {}).map(([name, observations]) => [
     name,
-    observations.map(({ value, atMs }) => ({ value, ageMinutes: (nowMs - atMs) / 60_000 })),
+    observations.map(({ value, atMs }) => ({ value: featureOf(value), ageMinutes: (nowMs - atMs) / 60_000 })),
   ])
   return {
     kind: 'decision',
@@ -63,12 +66,30 @@ function decisionRecord(
   }
 }
 
+/** A tensor stands as it was sent among the observations; among what was used, its hash says that it was that one. */
+function featureOf(value: GuardedObservation['value']): DecisionRecord['features'][string][number]['value'] {
+  if (typeof value !== 'object') return value
+  const hash = sha256(tensorBytes(value)).toString('hex')
+  return { dtype: value.dtype, dims: value.dims, sha256: hash }
+}
+
+function storableValue(value: Observation['value']): Observation['value'] {
+  if (typeof value === 'number') return Number.isFinite(value) ? value : String(value)
+  if (typeof value === 'string') return value.toWellFormed()
+  return typeof value === 'object' ? storableTensor(value) : value
+}
+
+/** Written by its members, whatever else hangs on it; one that is no tensor was refused, and is not kept. */
+function storableTensor(value: SentTensor): SentTensor | string {
+  const { dims, data, base64 } = (value ?? {}) as { dims?: unknown; data?: unknown; base64?: unknown }
+  if (!Array.isArray(dims) || !dims.every(Number.isFinite)) return 'not a tensor'
+  if (typeof base64 === 'string') return { dims, base64: base64.toWellFormed() }
+  if (!Array.isArray(data) || data.some((element) => typeof element === 'object')) return 'not a tensor'
+  return { dims, data: data.map((element) => storableValue(element) as string | number | boolean) }
+}
+
 /** A refused input may be something JSON cannot carry (NaN, an infinity, a lone surrogate); the record then says so in its place. */
 function storable(inputs: DecisionRequest['inputs']): DecisionRequest['inputs'] {
-  const storableValue = (value: number | string | boolean) => {
-    if (typeof value === 'number') return Number.isFinite(value) ? value : String(value)
-    return typeof value === 'string' ? value.toWellFormed() : value
-  }
   return Object.fromEntries(
     Object.entries(inputs).map(([name, observations]) => [
       name.toWellFormed(),

@@ -1,6 +1,7 @@
 import { type Assessment, outputRows } from '../../models/contract/postprocess.ts'
 import type { Contract, ExplanationSpec } from '../../models/contract/schema.ts'
 import type { Tensor, Tensors } from '../../models/contract/tensor.ts'
+import { permutationShapley } from './permutation-shapley.ts'
 import { coalitionRows, playingGroups, shapleyValues } from './shapley.ts'
 import type { Contribution, Explanation } from './types.ts'
 
@@ -25,8 +26,15 @@ export async function explain(
   const explanation =
     spec.method === 'model-output'
       ? readContributions(assessment, contract, spec)
-      : await computeShapley(assessment, tensors, contract, spec, run)
+      : spec.method === 'exact-shapley'
+        ? await computeShapley(assessment, tensors, contract, spec, run)
+        : await sampleShapley(assessment, tensors, contract, spec, run)
   return addsUp(explanation, assessment, contract) ? explanation : unexplained(explanation.of, NOT_ADDING_UP)
+}
+
+/** It takes longer than the decision may wait, and follows as a record of its own. */
+export function pending(of: string): Explanation {
+  return { method: 'pending', of, contributions: [], baseline: null, residual: 0, reason: null }
 }
 
 /** No explanation, and why. */
@@ -85,6 +93,35 @@ async function computeShapley(
     baseline,
     residual: total - baseline - sum(contributions),
     reason: null,
+  }
+}
+
+async function sampleShapley(
+  assessment: Assessment,
+  tensors: Tensors,
+  contract: Contract,
+  spec: Extract<ExplanationSpec, { method: 'permutation-shapley' }>,
+  run: RunModel,
+): Promise<Explanation> {
+  const { output, background, seed, permutations } = spec
+  const row = (tensors[spec.tensor] as Tensor).data as Float32Array
+  const input = { row, background, groups: spec.groups.map(({ columns }) => columns), seed, permutations }
+  const { values, standardErrors, baseline } = await permutationShapley(input, async (data, count) => {
+    const raw = await run({ [spec.tensor]: { dtype: 'float32', dims: [count, row.length], data } })
+    return outputRows(raw, contract, output, count)
+  })
+  const contributions = spec.groups.map(({ name, display }, index) => {
+    return { name, display, value: values[index] ?? 0, standardError: standardErrors[index] ?? 0 }
+  })
+  const total = assessment.outputs[output]?.values[0] ?? 0
+  return {
+    method: spec.method,
+    of: output,
+    contributions,
+    baseline,
+    residual: total - baseline - sum(contributions),
+    reason: null,
+    sampling: { seed, permutations, backgroundRows: background.length },
   }
 }
 

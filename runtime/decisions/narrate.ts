@@ -1,3 +1,4 @@
+import { type Refusal, StaleRefusal } from '../../models/contract/errors.ts'
 import type { Assessment } from '../../models/contract/postprocess.ts'
 import type { Manifest } from '../../models/package/manifest.ts'
 import type { Contribution, Explanation } from './types.ts'
@@ -19,14 +20,30 @@ export function narrateResult(
 ): string {
   const sentences = [
     ...Object.values(assessment.outputs).flatMap(sayOutput),
+    sayStanding(assessment),
     sayContributions(assessment, explanation),
     sayFlags(manifest, flags),
   ]
   return `${manifest.display}: ${sentences.filter((sentence) => sentence !== '').join(' ')}`
 }
 
-export function narrateRefusal(manifest: Manifest, message: string): string {
-  return `${manifest.display}: no result. ${message}`
+/** Why there is no result; how old an observation is may be said here, to those who may read the decision. */
+export function narrateRefusal(manifest: Manifest, refusal: Pick<Error, 'message'> | Refusal): string {
+  if (!(refusal instanceof StaleRefusal)) return `${manifest.display}: no result. ${refusal.message}`
+  const input = manifest.contract.inputs.find(({ name }) => name === refusal.about)
+  const display = lowerFirst(input?.display ?? refusal.about ?? 'input')
+  return `${manifest.display}: no decision: ${display} ${ageText(refusal)}.`
+}
+
+/** The age is rounded up: what is over its limit never reads as within it. */
+function ageText({ ageMinutes, limitMinutes }: StaleRefusal): string {
+  const [unit, minutes] = limitMinutes % 60 === 0 ? (['h', 60] as const) : (['min', 1] as const)
+  return `${Math.ceil(ageMinutes / minutes)} ${unit} old, limit ${limitMinutes / minutes} ${unit}`
+}
+
+/** A name that begins with an abbreviation keeps it: SpO2, pH. */
+function lowerFirst(text: string): string {
+  return /^\p{Lu}\p{Ll}+(\P{L}|$)/u.test(text) ? text.charAt(0).toLowerCase() + text.slice(1) : text
 }
 
 function sayOutput(output: Assessment['outputs'][string]): string[] {
@@ -37,8 +54,20 @@ function sayOutput(output: Assessment['outputs'][string]): string[] {
   return []
 }
 
+/** An alert below its threshold would look like a mistake. */
+function sayStanding({ outputs, threshold, alert }: Assessment): string {
+  const output = threshold === null ? undefined : outputs[threshold.output]
+  const value = output?.values[0]
+  if (!alert || threshold === null || value === undefined || Math.fround(value) >= Math.fround(threshold.alertAt))
+    return ''
+  const { clearBelow = threshold.alertAt } = threshold
+  const limit = output?.role === 'probability' ? percent(clearBelow) : String(clearBelow)
+  return `The alert stands until it is below ${limit}.`
+}
+
 function sayContributions(assessment: Assessment, { method, of, contributions, baseline }: Explanation): string {
   if (method === 'none') return ''
+  if (method === 'pending') return 'What contributed to the score is being computed.'
   const named = contributions
     .filter(({ value }) => value !== 0)
     .sort((a, b) => Math.abs(b.value) - Math.abs(a.value))
@@ -58,6 +87,7 @@ const FLAG_WORDS: Readonly<Record<string, string>> = {
   missing: 'not available',
   stale: 'too old to be used as current',
   implausible: 'outside the plausible range',
+  abrupt: 'changed faster than is plausible',
   default: 'not sent, the documented default was taken',
   duplicate: 'sent more than once for the same moment, the last was taken',
 }

@@ -6,9 +6,13 @@ import { parseGoldenVectors, verifyGoldenVectors } from '../../models/contract/g
 import type { GoldenVectors } from '../../models/contract/schema.ts'
 import { PackageError } from '../../models/package/errors.ts'
 import { type OpenedPackage, openPackage, type PackagePaths, type PackageTrust } from '../../models/package/open.ts'
+import { InferenceError } from '../inference/errors.ts'
 import { createModelWorker } from '../inference/model-worker.ts'
-import { selfTest } from '../inference/self-test.ts'
-import type { ModelWorker } from '../inference/types.ts'
+import { chooseProvider } from '../inference/provider-choice.ts'
+import { findProvider, thisSite } from '../inference/provider-site.ts'
+import { selfTest, warmUpInputs } from '../inference/self-test.ts'
+import type { ModelWorker, ProviderOrder, WorkerOptions } from '../inference/types.ts'
+import { type ExplanationProbe, judgeDependence, probeExplanation } from './randomisation-check.ts'
 import { rehearse } from './rehearsal.ts'
 import type { ActiveModel } from './types.ts'
 
@@ -26,7 +30,7 @@ export interface ReleaseLoader {
   readonly log: Log
   /** @throws ActivationError runtime_memory_short when the box has no room for so much beside what runs */
   admit(memoryBytes: number): void
-  /** Called with each worker as soon as it is started, so that stopping need not wait for a load to end. */
+  /** Called with each worker as soon as it is started, so that stopping need not wait for a load to end. @throws ActivationError runtime_stopping */
   started(worker: ModelWorker): void
 }
 
@@ -67,10 +71,12 @@ export async function proveRelease(
     verifyGoldenVectors(golden, manifest.contract)
     await breath()
     loader.admit(manifest.memoryBytes)
-    worker = startWorker(opened, loader)
-    loader.started(worker)
-    await worker.ready()
-    await selfTest({ manifest, golden, worker }, clock)
+    // First, so that there is never more than one of its workers at a time.
+    const randomised = await probeRandomised(opened, golden, loader)
+    const site = thisSite()
+    const find = (provider: ProviderOrder['provider']) => findProvider(provider, site)
+    worker = await chooseProvider(manifest, find, (order) => proveWorker(opened, golden, order, loader))
+    verifyDependence(await probeExplanation(golden, manifest.contract, worker, clock), randomised, manifest, loader)
     const unrehearsed = { slot, manifest, packageHash, worker, explanationMs: 0 }
     const explanationMs = await rehearse(unrehearsed, golden, clock)
     const model = { ...unrehearsed, explanationMs }
@@ -85,6 +91,67 @@ export async function proveRelease(
   }
 }
 
+/**
+ * What the explanations are when the model has other parameters: all of them, or where the graph does not work then, only
+ * those of which there are many.
+ */
+async function probeRandomised(
+  opened: OpenedPackage,
+  golden: GoldenVectors,
+  loader: ReleaseLoader,
+): Promise<ExplanationProbe> {
+  const { contract } = opened.manifest
+  if (contract.explanation.method === 'none') return []
+  for (const randomised of ['all', 'large'] as const) {
+    const worker = createModelWorker({ ...workerOptions(opened, loader), randomised }, { loadAttempts: 1 })
+    try {
+      loader.started(worker)
+      await worker.ready()
+      const probe = await probeExplanation(golden, contract, worker, loader.clock)
+      if (probe.some((one) => one !== undefined)) return probe
+    } catch (error) {
+      // What is wrong with the package is found, and said by name, with its own parameters.
+      if (!(error instanceof InferenceError)) throw error
+    } finally {
+      await worker.stop()
+    }
+  }
+  return []
+}
+
+/** @throws InferenceError inference_explanation_independent */
+function verifyDependence(
+  own: ExplanationProbe,
+  randomised: ExplanationProbe,
+  { modelId, contract }: OpenedPackage['manifest'],
+  { log }: ReleaseLoader,
+): void {
+  if (contract.explanation.method === 'none') return
+  const found = judgeDependence(own, randomised)
+  if (found === 'independent') throw new InferenceError('inference_explanation_independent')
+  if (found === 'unknown') log.warn('inference.randomisation-inconclusive', { model: modelId })
+}
+
+/** A worker on one provider that is warm and agrees with the golden vectors; none is left when it does not. */
+async function proveWorker(
+  opened: OpenedPackage,
+  golden: GoldenVectors,
+  order: ProviderOrder,
+  loader: ReleaseLoader,
+): Promise<ModelWorker> {
+  const { manifest } = opened
+  const worker = startWorker(opened, golden, order, loader)
+  try {
+    loader.started(worker)
+    await worker.ready()
+    await selfTest({ manifest, golden, worker }, loader.clock)
+    return worker
+  } catch (error) {
+    await worker.stop()
+    throw error
+  }
+}
+
 /** @throws PackageError | ContractError; the size is bounded before anything is decrypted */
 function readGoldenVectors(opened: OpenedPackage): GoldenVectors {
   const file = opened.manifest.files.find(({ role }) => role === 'golden-vectors')
@@ -93,19 +160,22 @@ function readGoldenVectors(opened: OpenedPackage): GoldenVectors {
   return parseGoldenVectors(opened.readFile('golden-vectors'))
 }
 
-function startWorker(opened: OpenedPackage, { settings, clock, log }: ReleaseLoader): ModelWorker {
+function startWorker(
+  opened: OpenedPackage,
+  golden: GoldenVectors,
+  provider: ProviderOrder,
+  loader: ReleaseLoader,
+): ModelWorker {
+  const warmUp = warmUpInputs(golden, opened.manifest.contract, loader.clock)
+  return createModelWorker({ ...workerOptions(opened, loader), provider, warmUp })
+}
+
+function workerOptions(opened: OpenedPackage, { settings, clock, log }: ReleaseLoader): WorkerOptions {
   const { manifest, fd, payloadOffset, contentKey } = opened
   const fileIndex = manifest.files.findIndex((file) => file.role === 'model')
   const file = manifest.files[fileIndex]
   if (file === undefined) throw new PackageError('package_file_missing', { about: 'model' })
-  const source = {
-    modelId: manifest.modelId,
-    fd,
-    payloadOffset,
-    file,
-    fileIndex,
-    contentKey,
-    salt: Buffer.from(manifest.encryption.salt, 'hex'),
-  }
-  return createModelWorker({ source, ...settings, memoryLimitBytes: manifest.memoryBytes, clock, log })
+  const salt = Buffer.from(manifest.encryption.salt, 'hex')
+  const source = { modelId: manifest.modelId, fd, payloadOffset, file, fileIndex, contentKey, salt }
+  return { ...settings, source, memoryLimitBytes: manifest.memoryBytes, clock, log }
 }

@@ -106,12 +106,15 @@ export class ReleaseProver {
       started: (worker: ModelWorker) => {
         started.push(worker)
         this.#workers.add(worker)
+        // One proof starts several workers: the stop that ended one must not let the next run on.
+        if (this.#isStopping) throw new ActivationError('runtime_stopping')
       },
     }
     const trust = this.#trust(slot, packageHash, change)
     try {
       const proven = await proveRelease(slot, packageHash, releasePaths(store, packageHash), trust, loader)
       this.#alive.add(proven)
+      for (const worker of started) if (worker !== proven.model.worker) this.#workers.delete(worker)
       return proven
     } catch (error) {
       for (const worker of started) this.#workers.delete(worker)

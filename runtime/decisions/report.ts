@@ -57,12 +57,12 @@ function faultsOf(slot: string, content: Slot): string[] {
   const { state, isolation } = worker.status()
   const { explanation } = manifest.contract
   const faults: string[] = []
+  if (explanation.method === 'exact-shapley' && explanationMs > explanation.budgetMs)
+    faults.push(`${slot}: explanations follow their results; they take longer on this box than the package allows.`)
   if (content.fault !== undefined)
     faults.push(
       `${slot}: the release that the store names does not run (${content.fault}); ${manifest.version}, which ran before, decides. See docs/errors.md for what to do.`,
     )
-  if (explanation.method === 'exact-shapley' && explanationMs > explanation.budgetMs)
-    faults.push(`${slot}: results come without explanation; it takes longer on this box than the package allows.`)
   if (state !== 'ready' && state !== 'busy')
     faults.push(`${slot}: its worker is ${state}. Requests wait until their deadline.`)
   if (isolation.level !== 'bubblewrap')
@@ -109,8 +109,9 @@ function describeInput(input: InputSpec): ModelSummary['inputs'][number] {
     display: input.display,
     kind: input.kind,
     unit: input.kind === 'quantity' ? input.unit : null,
-    range: input.kind === 'quantity' ? input.range : null,
+    range: input.kind === 'quantity' || input.kind === 'tensor' ? (input.range ?? null) : null,
     values: input.kind === 'code' ? input.values.map(({ code }) => code) : null,
+    tensor: input.kind === 'tensor' ? { dtype: input.dtype, dims: input.dims } : null,
     series: input.series,
     required: input.onMissing === 'refuse',
     maxAgeMinutes: input.maxAgeMinutes,

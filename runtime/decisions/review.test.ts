@@ -44,6 +44,7 @@ function room(feedback = 0) {
     ledger,
     store,
     subjects,
+    alerts: { lastAlert: () => undefined },
     models: new SlotRegistry(),
     clock: new FakeClock(),
     log: silentLog,

@@ -5,8 +5,8 @@ import type { AuditPosition } from '../audit/types.ts'
 import { signedModel } from '../egress/outbound.ts'
 import type { DecisionRoom } from './decide.ts'
 import { DecisionError } from './errors.ts'
-import type { Feedback, FeedbackEntry } from './service-types.ts'
-import type { DecisionAnswer, DecisionRecord } from './types.ts'
+import type { DecisionReadAnswer, ExplainedEntry, Feedback } from './service-types.ts'
+import type { DecisionRecord, ExplanationRecord } from './types.ts'
 
 /** Far below what the store returns, so that those still on their way when it is reached are shown as well. */
 const MAX_FEEDBACK = 64
@@ -19,6 +19,7 @@ interface StoredBody {
 /** Where recorded bodies are read back. */
 export interface RecordStore {
   readBody(id: string): StoredBody | undefined
+  /** Everything about the decision, oldest first: feedback, and an explanation that came later. */
   feedbackOf(decisionId: string): readonly StoredBody[]
 }
 
@@ -39,15 +40,19 @@ export async function readDecision(
   decisionId: string,
   caller: Principal,
   room: DecisionRoom & { readonly store: RecordStore },
-): Promise<DecisionAnswer & { readonly feedback: readonly FeedbackEntry[] }> {
+): Promise<DecisionReadAnswer> {
   authorise(caller, 'decision.read')
   const { record, position } = requireRecord(decisionId, room.store)
   await room.ledger.commit({ leaf: { kind: 'read', decision: decisionId, client: caller.clientId, role: caller.role } })
-  const feedback = room.store.feedbackOf(decisionId).map(({ content, position }) => {
+  const about = room.store.feedbackOf(decisionId)
+  const feedback = about.filter(isFeedback).map(({ content, position }) => {
     const { feedbackId, verdict, reason, by, at } = content as unknown as FeedbackRecord
     return { feedbackId, verdict, reason, by, at, audit: position }
   })
-  return { decision: record.decision, audit: position, feedback }
+  const explained = laterExplanation(about)
+  // What waited when the box stopped, or found no place, is asked for by whoever reads it.
+  if (record.decision.explanation?.method === 'pending' && explained === null) room.explanations?.add(decisionId)
+  return { decision: record.decision, audit: position, explained, feedback }
 }
 
 /**
@@ -63,7 +68,8 @@ export async function giveFeedback(
   authorise(caller, 'decision.feedback')
   const { record } = requireRecord(decisionId, room.store)
   // Everything that is acknowledged is shown again by readDecision; more than it can show is not acknowledged.
-  if (room.store.feedbackOf(decisionId).length >= MAX_FEEDBACK) throw new DecisionError('feedback_limit')
+  if (room.store.feedbackOf(decisionId).filter(isFeedback).length >= MAX_FEEDBACK)
+    throw new DecisionError('feedback_limit')
   const feedbackId = room.newId()
   const at = new Date(room.clock.nowMs()).toISOString()
   const content: FeedbackRecord = { kind: 'feedback', feedbackId, decisionId, verdict, reason, by: caller.clientId, at }
@@ -88,8 +94,28 @@ export async function giveFeedback(
   return { feedbackId, audit }
 }
 
+function isFeedback({ content }: StoredBody): boolean {
+  return content.kind === 'feedback'
+}
+
+function laterExplanation(about: readonly StoredBody[]): ExplainedEntry | null {
+  const found = about.find(({ content }) => content.kind === 'explanation')
+  if (found === undefined) return null
+  const { explanation, at } = found.content as unknown as ExplanationRecord
+  return { explanation, at, audit: found.position }
+}
+
 function requireRecord(decisionId: string, store: RecordStore): { record: DecisionRecord; position: AuditPosition } {
   const body = store.readBody(decisionId)
   if (body === undefined || body.content.kind !== 'decision') throw new DecisionError('decision_unknown')
-  return { record: body.content as unknown as DecisionRecord, position: body.position }
+  return { record: completed(body.content as unknown as DecisionRecord), position: body.position }
 }
+
+/** A record of a release that did not count nodes yet says that they were not counted. */
+function completed(record: DecisionRecord): DecisionRecord {
+  const { provider } = record.decision
+  if (provider === null) return record
+  return { ...record, decision: { ...record.decision, provider: { ...uncounted, ...provider } } }
+}
+
+const uncounted = { nodes: null, passedOver: [] } as const

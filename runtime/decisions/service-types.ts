@@ -1,7 +1,7 @@
 import type { Principal } from '../access/principal.ts'
 import type { AuditPosition } from '../audit/types.ts'
 import type { IsolationReport, ProviderReport, WorkerState } from '../inference/types.ts'
-import type { DecisionAnswer, DecisionRequest } from './types.ts'
+import type { DecisionAnswer, DecisionRequest, Explanation } from './types.ts'
 
 export interface Feedback {
   readonly verdict: 'accept' | 'override'
@@ -14,6 +14,19 @@ export interface FeedbackEntry extends Feedback {
   readonly by: string
   readonly at: string
   readonly audit: AuditPosition
+}
+
+/** An explanation that was not ready with its decision. */
+export interface ExplainedEntry {
+  readonly explanation: Explanation
+  readonly at: string
+  readonly audit: AuditPosition
+}
+
+export interface DecisionReadAnswer extends DecisionAnswer {
+  /** Null unless the decision said `pending` and the explanation is there by now. */
+  readonly explained: ExplainedEntry | null
+  readonly feedback: readonly FeedbackEntry[]
 }
 
 export interface ModelSummary {
@@ -33,10 +46,12 @@ export interface ModelSummary {
   readonly inputs: readonly {
     readonly name: string
     readonly display: string
-    readonly kind: 'quantity' | 'code' | 'boolean'
+    readonly kind: 'quantity' | 'code' | 'boolean' | 'tensor'
     readonly unit: string | null
     readonly range: { readonly low: number; readonly high: number } | null
     readonly values: readonly string[] | null
+    /** What a tensor must be: a size that is free has the most that it may be. */
+    readonly tensor: { readonly dtype: string; readonly dims: readonly (number | { readonly max: number })[] } | null
     readonly series: boolean
     readonly required: boolean
     readonly maxAgeMinutes: number
@@ -62,7 +77,7 @@ export interface HealthReport {
 export interface DecisionService {
   /** A refusal is an answer (outcome `refused`); what throws is a fault of the box: InferenceError, StorageError, DecisionError. */
   decide(request: DecisionRequest, caller: Principal): Promise<DecisionAnswer>
-  read(decisionId: string, caller: Principal): Promise<DecisionAnswer & { readonly feedback: readonly FeedbackEntry[] }>
+  read(decisionId: string, caller: Principal): Promise<DecisionReadAnswer>
   giveFeedback(
     decisionId: string,
     feedback: Feedback,

@@ -22,7 +22,10 @@ export function playingGroups({ row, baseline, groups }: ShapleyInput): number[]
  * One row per coalition of the playing groups, row-major; bit i of the row's number says that player i is switched to the
  * patient. Built by doubling: the rows with player i are the rows without it, its columns switched.
  */
-export function coalitionRows({ row, baseline, groups }: ShapleyInput, players: readonly number[]): Float32Array {
+export function coalitionRows(
+  { row, baseline, groups }: ShapleyInput,
+  players: readonly number[],
+): Float32Array<ArrayBuffer> {
   const width = row.length
   const rows = new Float32Array(width << players.length)
   rows.set(baseline)

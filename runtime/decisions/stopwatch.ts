@@ -13,6 +13,10 @@ export class Stopwatch {
     this.#lastMs = this.startedMs
   }
 
+  nowMs(): number {
+    return this.#clock.monotonicMs()
+  }
+
   lap(name: string): void {
     const nowMs = this.#clock.monotonicMs()
     this.#laps[`${name}Us`] = Math.round((nowMs - this.#lastMs) * 1000)

@@ -42,10 +42,13 @@ export interface Contribution {
   readonly name: string
   readonly display: string
   readonly value: number
+  /** Of sampled values: how far another seed would typically move it. */
+  readonly standardError?: number | undefined
 }
 
 export interface Explanation {
-  readonly method: 'model-output' | 'exact-shapley' | 'none'
+  /** `pending`: it takes longer than the decision may wait, and follows as a record of its own. */
+  readonly method: 'model-output' | 'exact-shapley' | 'permutation-shapley' | 'pending' | 'none'
   readonly of: string
   readonly contributions: readonly Contribution[]
   /** For Shapley values: the output at the baseline row; contributions add up to output − baseline. */
@@ -53,6 +56,24 @@ export interface Explanation {
   /** output − baseline − Σ contributions; how far the explanation is from adding up. */
   readonly residual: number
   readonly reason: string | null
+  /** What sampled values were drawn from: enough to draw them again. */
+  readonly sampling?: Sampling | undefined
+}
+
+/** An explanation that came after its decision, as stored under the subject's key. */
+export interface ExplanationRecord {
+  readonly kind: 'explanation'
+  readonly explanationId: string
+  readonly decisionId: string
+  /** RFC 3339. */
+  readonly at: string
+  readonly explanation: Explanation
+}
+
+export interface Sampling {
+  readonly seed: number
+  readonly permutations: number
+  readonly backgroundRows: number
 }
 
 /** The part of a decision that a clinician is told, whichever protocol asked. */
@@ -84,6 +105,14 @@ export interface DecisionAnswer {
   readonly audit: AuditPosition
 }
 
+/** Stands in a record for a tensor: its data are among the observations, as they were sent. */
+export interface TensorMark {
+  readonly dtype: string
+  readonly dims: readonly number[]
+  /** Of the little-endian bytes, lowercase hex. */
+  readonly sha256: string
+}
+
 /** What is stored under the subject's key: the decision and everything needed to recompute it. */
 export interface DecisionRecord {
   readonly kind: 'decision'
@@ -97,6 +126,6 @@ export interface DecisionRecord {
   readonly observations: DecisionRequest['inputs']
   /** As used: after unit conversion, rounding and guards, in the contract's units. */
   readonly features: Readonly<
-    Record<string, readonly { readonly value: number | string | boolean; readonly ageMinutes: number }[]>
+    Record<string, readonly { readonly value: number | string | boolean | TensorMark; readonly ageMinutes: number }[]>
   >
 }

@@ -63,6 +63,7 @@ async function wireBytes(visits: readonly Visit[], who: Identities): Promise<str
       },
     },
     subjects: { open: (subject) => ({ pseudonym: `P-${subject}` }) },
+    alerts: { lastAlert: () => undefined },
     store: {
       readBody: (id) => {
         const content = bodies.get(id)?.content
@@ -95,7 +96,7 @@ function model(score: () => number) {
     data: new Float32Array(data),
   })
   const worker = {
-    ready: async () => ({ provider: 'cpu', runtime: 'test', threads: 1 }) as const,
+    ready: async () => ({ provider: 'cpu', runtime: 'test', threads: 1, nodes: null, passedOver: [] }) as const,
     run: async () => ({ aggregate: float(score()), band: float(1), points: float(3, 1, 2, 0) }),
     status: () => ({
       ...{ state: 'ready', pid: 1, restarts: 0, lastFailure: undefined, provider: undefined },

@@ -12,6 +12,9 @@ const FIXED_NAMES: ReadonlySet<string> = new Set([
   'value',
   'unit',
   'at',
+  'dims',
+  'data',
+  'base64',
   'verdict',
   'reason',
 ])

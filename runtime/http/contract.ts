@@ -1,8 +1,11 @@
 import { z } from 'zod'
 import { deviceState } from '../../device/outbound/device-state.ts'
 import type { DeviceReport } from '../../device/posture/device-report.ts'
-import type { FeedbackEntry, HealthReport, ModelSummary } from '../decisions/service-types.ts'
+import { MAX_RANK, MAX_WRITTEN_VALUES } from '../../models/contract/tensor-schema.ts'
+import type { DecisionReadAnswer, FeedbackEntry, HealthReport, ModelSummary } from '../decisions/service-types.ts'
 import { type DecisionAnswer, purposes } from '../decisions/types.ts'
+import { passReasons } from '../inference/types.ts'
+import { MAX_BASE64_LENGTH } from './strict-json.ts'
 
 /**
  * The contract of the API: every body that goes in or out, checked at run time in both directions. The OpenAPI document
@@ -42,7 +45,22 @@ const finite = z.number()
 const unit = text(32)
   .regex(/^[\x21-\x7e]{1,32}$/)
   .meta({ description: 'UCUM code, case-sensitive.' })
-const observedValue = z.union([finite, z.boolean(), text(128).regex(/^[\x20-\x7e]{1,128}$/)])
+const dims = z.array(z.int().min(0)).max(MAX_RANK)
+/** A tensor: small ones written out, in row-major order; all others as base64 of the little-endian bytes. */
+const tensorValue = z.union([
+  z.strictObject({
+    dims,
+    data: z
+      .array(z.union([finite, z.boolean(), text(24)]))
+      .max(MAX_WRITTEN_VALUES)
+      .meta({
+        description:
+          'Integers beyond 2^53 as text; where the model takes them, "NaN", "Infinity" and "-Infinity" as text.',
+      }),
+  }),
+  z.strictObject({ dims, base64: text(MAX_BASE64_LENGTH).meta({ description: 'Little-endian, row-major.' }) }),
+])
+const observedValue = z.union([finite, z.boolean(), text(128).regex(/^[\x20-\x7e]{1,128}$/), tensorValue])
 
 const observation = z.strictObject({ value: observedValue, unit: unit.optional(), at: moment })
 const singleObservation = z
@@ -79,34 +97,55 @@ export const auditPositionSchema = z.strictObject({
     .meta({ description: 'SHA-256(0x00 ‖ leaf), RFC 6962 §2.1.' }),
 })
 
+const providerName = z.enum(['cpu', 'cuda', 'webgpu'])
 const providerSchema = z.strictObject({
-  provider: z.enum(['cpu', 'cuda', 'webgpu']),
+  provider: providerName,
   runtime: z.string(),
   threads: z.int().min(1),
+  nodes: z
+    .strictObject({ cpu: z.int().min(0), cuda: z.int().min(0), webgpu: z.int().min(0) })
+    .nullable()
+    .meta({
+      description: 'Nodes of the graph by who ran them in the profiled warm-up; null when they were not counted.',
+    }),
+  passedOver: z
+    .array(z.strictObject({ provider: providerName, reason: z.enum(passReasons), about: z.string() }))
+    .meta({ description: 'Providers that the package prefers, and why each does not run it here.' }),
 })
 
 const assessmentSchema = z.strictObject({
   outputs: z.record(
     z.string(),
     z.strictObject({
-      role: z.enum(['score', 'probability', 'category', 'contributions']),
+      role: z.enum(['score', 'probability', 'category', 'tensor', 'contributions']),
       display: z.string(),
       unit: z.string(),
       values: z.array(finite),
       label: z.strictObject({ code: z.string(), text: z.string() }).nullable(),
+      dims: z.array(z.int().min(0)).optional().meta({ description: 'How the values of a tensor lie, row-major.' }),
     }),
   ),
-  threshold: z.strictObject({ output: z.string(), alertAt: finite }).nullable(),
+  threshold: z
+    .strictObject({ output: z.string(), alertAt: finite, clearBelow: finite.optional() })
+    .nullable()
+    .meta({ description: 'An alert begins at `alertAt`, and stands until the output is below `clearBelow`.' }),
   alert: z.boolean(),
 })
 
 const explanationSchema = z.strictObject({
-  method: z.enum(['model-output', 'exact-shapley', 'none']),
+  method: z.enum(['model-output', 'exact-shapley', 'permutation-shapley', 'pending', 'none']).meta({
+    description: '`pending`: it takes longer than the decision may wait; read the decision again for it.',
+  }),
   of: z.string(),
-  contributions: z.array(z.strictObject({ name: z.string(), display: z.string(), value: finite })),
+  contributions: z.array(
+    z.strictObject({ name: z.string(), display: z.string(), value: finite, standardError: finite.optional() }),
+  ),
   baseline: finite.nullable(),
   residual: finite,
   reason: z.string().nullable(),
+  sampling: z
+    .strictObject({ seed: z.int().min(0), permutations: z.int().min(2), backgroundRows: z.int().min(1) })
+    .optional(),
 })
 
 export const decisionSchema = z.strictObject({
@@ -159,6 +198,10 @@ const feedbackEntrySchema = z.strictObject({
 export const decisionReadAnswerSchema = z.strictObject({
   decision: decisionSchema,
   audit: auditPositionSchema,
+  explained: z
+    .strictObject({ explanation: explanationSchema, at: z.string(), audit: auditPositionSchema })
+    .nullable()
+    .meta({ description: 'The explanation of a decision that said `pending`, once it is there.' }),
   feedback: z.array(feedbackEntrySchema),
 })
 
@@ -186,10 +229,14 @@ export const modelSummarySchema = z.strictObject({
     z.strictObject({
       name: z.string(),
       display: z.string(),
-      kind: z.enum(['quantity', 'code', 'boolean']),
+      kind: z.enum(['quantity', 'code', 'boolean', 'tensor']),
       unit: z.string().nullable(),
       range: z.strictObject({ low: finite, high: finite }).nullable(),
       values: z.array(z.string()).nullable(),
+      tensor: z
+        .strictObject({ dtype: z.string(), dims: z.array(z.union([z.int(), z.strictObject({ max: z.int() })])) })
+        .nullable()
+        .meta({ description: 'What a tensor must be; a free size has the most that it may be.' }),
       series: z.boolean(),
       required: z.boolean(),
       maxAgeMinutes: z.number(),
@@ -309,6 +356,7 @@ type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : false) : false
 type Holds<T extends true> = T
 export type ContractMatchesRooms = [
   Holds<Same<DecisionAnswerBody, DecisionAnswer>>,
+  Holds<Same<DecisionReadAnswerBody, DecisionReadAnswer>>,
   Holds<Same<DecisionReadAnswerBody['feedback'][number], FeedbackEntry>>,
   Holds<Same<ModelsAnswerBody['models'][number], ModelSummary>>,
   Holds<Same<HealthAnswerBody, HealthReport>>,

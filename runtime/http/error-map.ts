@@ -83,6 +83,8 @@ const statuses: Readonly<Record<ErrorCode, HttpStatus>> = {
   inference_unavailable: 503,
   inference_overloaded: 503,
   inference_load_failed: 503,
+  inference_provider_missing: 503,
+  inference_explanation_independent: 503,
   inference_self_test_failed: 503,
   ...all(auditErrors, 500),
   ...all(storageErrors, 500),

@@ -24,7 +24,13 @@ const audit = {
   leafIndex: 41,
   leafHash: '9b1d6f0e3c5a79887766554433221100ffeeddccbbaa99887766554433221100',
 } as const
-const provider = { provider: 'cpu', runtime: 'onnxruntime-node', threads: 1 } as const
+const provider = {
+  provider: 'cpu',
+  runtime: 'onnxruntime 1.30.0',
+  threads: 1,
+  nodes: { cpu: 42, cuda: 0, webgpu: 0 },
+  passedOver: [{ provider: 'cuda', reason: 'missing', about: 'libonnxruntime_providers_cuda.so' }],
+} as const
 
 const decision: DecisionAnswerBody['decision'] = {
   decisionId,
@@ -37,7 +43,7 @@ const decision: DecisionAnswerBody['decision'] = {
     outputs: {
       total: { role: 'score', display: 'NEWS2 aggregate', unit: '{score}', values: [2], label: null },
     },
-    threshold: { output: 'total', alertAt: 5 },
+    threshold: { output: 'total', alertAt: 5, clearBelow: 5 },
     alert: false,
   },
   flags: [],
@@ -141,7 +147,7 @@ export const examples: Examples = {
   FeedbackRequest: { verdict: 'override', reason: 'The respiratory rate was counted during physiotherapy.' },
   DecisionAnswer: { decision, audit },
   RefusedAnswer: refused,
-  DecisionReadAnswer: { decision, audit, feedback: [] },
+  DecisionReadAnswer: { decision, audit, explained: null, feedback: [] },
   FeedbackAnswer: { feedbackId: '6a4b1d0e-2f33-4c55-8e77-9a0b1c2d3e4f', audit },
   ModelsAnswer: {
     models: [
@@ -165,6 +171,7 @@ export const examples: Examples = {
             unit: '/min',
             range: { low: 0, high: 100 },
             values: null,
+            tensor: null,
             series: false,
             required: true,
             maxAgeMinutes: 60,

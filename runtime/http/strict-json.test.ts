@@ -101,6 +101,11 @@ describe('strict JSON', () => {
     ['of one escape more', `["${'\\u0041'.repeat(8193)}"]`, 'request_text_too_long'],
     ['that is a name', `{"${'a'.repeat(8193)}":1}`, 'request_text_too_long'],
     ['that does not end', `["${'a'.repeat(1_000_000)}`, 'request_text_too_long'],
+    ['that is the bytes of a tensor', `{"base64":"${'a'.repeat(1_048_576)}"}`, 'read'],
+    ['that is more of them', `{"base64":"${'a'.repeat(1_048_577)}"}`, 'request_text_too_long'],
+    ['after them', `{"base64":"","b":"${'a'.repeat(8193)}"}`, 'request_text_too_long'],
+    ['that is a name after them', `{"base64":"","${'a'.repeat(8193)}":1}`, 'request_text_too_long'],
+    ['in a list of them', `{"base64":["${'a'.repeat(8193)}"]}`, 'request_text_too_long'],
   ])('takes texts up to a length: one %s', (_, text, code) => {
     expect(codeOf(text)).toBe(code)
   })

@@ -6,6 +6,9 @@ const MAX_NAMES = 256
 const MAX_ITEMS = 1000
 /** Of a name or a text, in UTF-16 units; four times the longest text of the contract. */
 const MAX_TEXT = 8192
+/** The one member whose text may be longer: the bytes of a tensor. It is as long as a body can be. */
+const LONG_MEMBER = 'base64'
+export const MAX_BASE64_LENGTH = 1024 * 1024
 /** Of a name or a text as sent: every unit of it may be an escape such as `\u0041`. */
 const MAX_RAW_TEXT = 6 * MAX_TEXT
 
@@ -44,6 +47,8 @@ function parse(text: string): unknown {
 interface Level {
   /** Names seen so far, for an object; undefined for a list. */
   readonly names: Set<string> | undefined
+  /** The last of them, for an object. */
+  name: string
   items: number
 }
 
@@ -57,13 +62,14 @@ function scan(text: string): void {
     const character = text.charCodeAt(at)
     const level = open.at(-1)
     if (character === QUOTE) {
-      const end = endOfString(text, at)
-      const content = readString(text, at, end)
-      if (level?.names !== undefined && isName(text, end)) takeName(level.names, content)
+      const isLong = level?.names !== undefined && level.name === LONG_MEMBER
+      const end = endOfString(text, at, isLong ? MAX_BASE64_LENGTH : MAX_RAW_TEXT)
+      const content = readString(text, at, end, isLong ? MAX_BASE64_LENGTH : MAX_TEXT)
+      if (level?.names !== undefined && isName(text, end)) takeName(level, level.names, content)
       at = end
     } else if (character === OPEN_OBJECT || character === OPEN_LIST) {
       if (open.length === MAX_DEPTH) throw new HttpError('request_too_deep')
-      open.push({ names: character === OPEN_OBJECT ? new Set() : undefined, items: 1 })
+      open.push({ names: character === OPEN_OBJECT ? new Set() : undefined, name: '', items: 1 })
       at += 1
     } else if (character === CLOSE_OBJECT || character === CLOSE_LIST) {
       open.pop()
@@ -90,8 +96,8 @@ const ZERO = 0x30
 const NINE = 0x39
 
 /** Place after the closing quote. */
-function endOfString(text: string, start: number): number {
-  const limit = Math.min(text.length, start + MAX_RAW_TEXT + 2)
+function endOfString(text: string, start: number, most: number): number {
+  const limit = Math.min(text.length, start + most + 2)
   for (let at = start + 1; at < limit; ) {
     const character = text.charCodeAt(at)
     if (character === QUOTE) return at + 1
@@ -100,10 +106,10 @@ function endOfString(text: string, start: number): number {
   throw new HttpError(limit === text.length ? 'request_not_json' : 'request_text_too_long')
 }
 
-function readString(text: string, start: number, end: number): string {
+function readString(text: string, start: number, end: number, most: number): string {
   const raw = text.slice(start + 1, end - 1)
   const content = raw.includes('\\') ? readEscapes(text.slice(start, end)) : raw
-  if (content.length > MAX_TEXT) throw new HttpError('request_text_too_long')
+  if (content.length > most) throw new HttpError('request_text_too_long')
   return content
 }
 
@@ -120,12 +126,14 @@ function isName(text: string, end: number): boolean {
   return text.charCodeAt(at) === COLON
 }
 
-function takeName(names: Set<string>, name: string): void {
+function takeName(level: Level, names: Set<string>, name: string): void {
   if (names.has(name)) throw new HttpError('request_name_repeated')
   // No contract has this name, and to plain objects it means their prototype.
   if (name === '__proto__') throw new HttpError('request_malformed')
   if (names.size === MAX_NAMES) throw new HttpError('request_too_many_values')
+  if (name.length > MAX_TEXT) throw new HttpError('request_text_too_long')
   names.add(name)
+  level.name = name
 }
 
 function takeItem(level: Level): void {

@@ -9,6 +9,9 @@ export const inferenceErrors = {
   inference_unavailable: 'The model is not ready: its worker is starting or waits before it is started again.',
   inference_overloaded: 'Too many requests wait for this model.',
   inference_load_failed: 'The model could not be loaded.',
+  inference_provider_missing: 'The execution provider that the package requires cannot be had on this device.',
+  inference_explanation_independent:
+    'The explanation of the model does not depend on it: with other parameters it is the same.',
   inference_self_test_failed: 'The model does not reproduce its golden vectors on this device.',
 } as const
 

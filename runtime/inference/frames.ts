@@ -1,4 +1,4 @@
-import type { Tensor, Tensors } from '../../models/contract/tensor.ts'
+import { elementArrays, isElementType, type Tensor, type Tensors } from '../../models/contract/tensor.ts'
 import { isDimensions, MAX_NAME_LENGTH, MAX_TENSOR_BYTES, MAX_TENSORS } from './tensor-check.ts'
 
 /**
@@ -6,7 +6,7 @@ import { isDimensions, MAX_NAME_LENGTH, MAX_TENSOR_BYTES, MAX_TENSORS } from './
  * little-endian, where `length` counts all that follows it. The header is JSON, `{ …message, tensors: [{ name, dtype,
  * dims }] }`; the data are the raw bytes of those tensors, one after the other. Node's own channel is not used: it
  * deserialises before we see anything, so a worker that has been taken over could end us with a few bytes.
- * Both sides use this file; it imports nothing but the check of tensors.
+ * Both sides use this file; it imports nothing but what tensors are and the check of them.
  */
 export interface Frame {
   readonly message: Readonly<Record<string, unknown>>
@@ -22,12 +22,11 @@ export interface FrameLimits {
 export const runLimits: FrameLimits = { maxHeaderBytes: 64 * 1024, maxTensorBytes: MAX_TENSOR_BYTES }
 /** What is said about a load: no tensors. */
 export const replyLimits: FrameLimits = { maxHeaderBytes: 4 * 1024, maxTensorBytes: 0 }
-/** The order to load carries the hash of every chunk of the model, so its header is as long as a manifest. */
-export const orderLimits: FrameLimits = { maxHeaderBytes: 4 * 1024 * 1024, maxTensorBytes: MAX_TENSOR_BYTES }
+/** The order to load carries the hash of every chunk of the model, so its header is as long as a manifest; its tensors are a key, a salt and a request to warm up on. */
+export const orderLimits: FrameLimits = { maxHeaderBytes: 4 * 1024 * 1024, maxTensorBytes: MAX_TENSOR_BYTES + 1024 }
 
 const PREFIX_BYTES = 8
 const LENGTH_BYTES = 4
-const arrays = { float32: Float32Array, int64: BigInt64Array, bool: Uint8Array } as const
 
 /** Kept for the next frame; a larger one has memory of its own. */
 const MAX_ROOM_BYTES = 1024 * 1024
@@ -107,7 +106,7 @@ function* frameParts(limits: FrameLimits): Generator<Uint8Array, Frame | undefin
   const parsed = parseHeader(header)
   if (parsed === undefined || !fill(parsed.shapes, dataBytes)) return undefined
   const tensors = parsed.shapes.map(({ name, dtype, dims, count }): [string, Tensor] => {
-    return [name, { dtype, dims, data: new arrays[dtype](count) }]
+    return [name, { dtype, dims, data: new elementArrays[dtype](count) }]
   })
   for (const [, { data }] of tensors) if (data.length > 0) yield bytesOf(data)
   return { message: parsed.message, tensors: Object.fromEntries(tensors) }
@@ -139,13 +138,13 @@ function readShape(value: unknown): Shape | undefined {
   if (typeof value !== 'object' || value === null) return undefined
   const { name, dtype, dims } = value as Record<string, unknown>
   if (typeof name !== 'string' || name.length > MAX_NAME_LENGTH || !isDimensions(dims)) return undefined
-  if (dtype !== 'float32' && dtype !== 'int64' && dtype !== 'bool') return undefined
+  if (!isElementType(dtype)) return undefined
   return { name, dtype, dims, count: dims.reduce((product, dim) => product * dim, 1) }
 }
 
 /** Whether these tensors take the data exactly. A product beyond 2^53 is inexact, and far beyond any limit. */
 function fill(shapes: readonly Shape[], dataBytes: number): boolean {
-  const sizes = shapes.map(({ dtype, count }) => count * arrays[dtype].BYTES_PER_ELEMENT)
+  const sizes = shapes.map(({ dtype, count }) => count * elementArrays[dtype].BYTES_PER_ELEMENT)
   return sizes.reduce((total, size) => total + size, 0) === dataBytes
 }
 

@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { findIsolation, isolationProbe, processDataBytes, type WorkerCommand } from './isolation.ts'
+import { MAX_PROFILE_BYTES } from './session-profile.ts'
 import { processTree, survivors } from './testkit/process-tree.ts'
 import type { WallAttempts, WallFindings } from './testkit/wall-probe.ts'
 
@@ -174,7 +175,7 @@ test('no limit lets a core dump or a file be written', async () => {
   await expect.poll(() => processTree(child.pid ?? 0).length).toBe(3)
   const limits = readFileSync(`/proc/${processTree(child.pid ?? 0).at(-1)}/limits`, 'latin1')
   expect(limits).toMatch(/^Max core file size\s+0\s+0/m)
-  expect(limits).toMatch(/^Max file size\s+0\s+0/m)
+  expect(limits).toMatch(new RegExp(`^Max file size\\s+${MAX_PROFILE_BYTES}\\s+${MAX_PROFILE_BYTES}\\s`, 'm'))
   expect(limits).toMatch(/^Max data size\s+\d{9,}\s+\d{9,}/m)
   child.disconnect()
   await once(child, 'exit')

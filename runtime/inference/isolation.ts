@@ -4,6 +4,8 @@ import { createRequire } from 'node:module'
 import { totalmem } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { Openings } from './provider-site.ts'
+import { MAX_PROFILE_BYTES } from './session-profile.ts'
 import type { IsolationReport } from './types.ts'
 
 /**
@@ -14,19 +16,52 @@ export const processDataBytes = 768 * 1024 * 1024
 /** Stack and heap arena of one more thread. */
 const threadDataBytes = 16 * 1024 * 1024
 
+/**
+ * What a GPU's driver and libraries map beside that: their code, pinned buffers and tables. An allowance, not measured on
+ * any GPU; docs/performance.md says so.
+ */
+const gpuDataBytes = 8 * 1024 * 1024 * 1024
+/** Not below /tmp: a checkout may lie there, and its paths would be mixed up with this one in Node's permissions. */
+const PROFILE_FOLDER = '/profile'
+const MAX_DESCRIPTORS = 64
+/** A driver opens its devices many times over. */
+const MAX_GPU_DESCRIPTORS = 1024
+/** Read by Vulkan's and CUDA's libraries to find a GPU and their own settings. */
+const gpuFolders = ['/sys/devices', '/sys/bus/pci', '/sys/class/drm', '/sys/dev/char', '/sys/module/nvidia']
+const gpuData = [
+  '/usr/share/vulkan',
+  '/usr/share/nvidia',
+  '/usr/share/libdrm',
+  '/usr/share/drirc.d',
+  '/usr/share/glvnd',
+]
+
 /** Of the machine's memory, what one model may ask for unless the configuration says otherwise. */
 const MEMORY_SHARE = 0.5
 
 const PROBE_TIMEOUT_MS = 10_000
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
-/** What a worker reads of our own code, and nothing else of the installation. */
+/** What runs behind the walls, and what it reads of the installation: nothing else is there. */
+export interface Tenant {
+  /** Module that the process runs. */
+  readonly entry: string
+  /** Files and folders of our own code, from the root of the installation. */
+  readonly sources: readonly string[]
+  /** Packages beside it. */
+  readonly packages: readonly string[]
+}
+
+/** What a model's worker reads of our own code. */
 const sources = [
   'package.json',
   'device/crypto',
   'device/platform',
   'models/contract',
+  'models/onnx/errors.ts',
   'models/onnx/external-data.ts',
+  'models/onnx/randomise.ts',
+  'models/onnx/wire.ts',
   'models/package',
   'runtime/inference',
   'runtime/bin/inference-worker.ts',
@@ -42,11 +77,16 @@ export interface WorkerCommand {
 /** The walls found on this machine, and how to start a process behind them. */
 export interface Isolation {
   readonly report: IsolationReport
-  /** @param entry module to run, below one of the folders a worker may read; the worker's own unless a test probes the walls. */
+  /** A folder inside that only this process sees and may write a profile to; null: none. */
+  readonly profileFolder: string | null
+  /** @param entry module to run, below one of the folders it may read; the tenant's own unless a test probes the walls. */
   command(entry?: string): WorkerCommand
 }
 
 export const workerEntry = join(root, 'runtime/bin/inference-worker.ts')
+
+/** The worker of a model: onnxruntime's addon and its JavaScript half. */
+const modelWorker: Tenant = { entry: workerEntry, sources, packages: ['onnxruntime-node', 'onnxruntime-common'] }
 
 /** The ceiling on what one package may ask for, in bytes: a share of the memory that this machine, or our part of it, has. */
 export function defaultMaxMemoryBytes(): number {
@@ -67,34 +107,50 @@ export function isolationProbe(memoryLimitBytes = 0, threads = 1): IsolationRepo
 /**
  * Finds the strongest walls that work here by starting a process behind each in turn, the strongest first; blocks for
  * some ten milliseconds. `level` skips stronger ones.
+ * @param openings what the process is shown of a GPU; nothing when the processor runs the model
+ * @param tenant what runs inside: a model's worker unless it is said otherwise
  */
 export function findIsolation(
   modelBytes: number,
   threads: number,
   level: IsolationReport['level'] = 'bubblewrap',
+  openings: Openings = { devices: [], folders: [] },
+  tenant: Tenant = modelWorker,
 ): Isolation {
-  const limits = findLimits(modelBytes + processDataBytes + threads * threadDataBytes)
+  const usesGpu = openings.devices.length > 0
+  const dataBytes = modelBytes + processDataBytes + threads * threadDataBytes + (usesGpu ? gpuDataBytes : 0)
+  const descriptors = usesGpu ? MAX_GPU_DESCRIPTORS : MAX_DESCRIPTORS
   const bubblewrap = findProgram('bwrap')
   if (level === 'bubblewrap' && bubblewrap !== undefined) {
+    // Files go to a small memory of its own and nowhere else; see bubblewrapArguments.
+    const limits = findLimits(dataBytes, descriptors, MAX_PROFILE_BYTES)
     for (const privileges of [['--unshare-user', '--disable-userns'], []]) {
-      const prefix = [...limits.prefix, bubblewrap, ...privileges, ...bubblewrapArguments()]
-      if (starts(prefix)) return bubblewrapIsolation(prefix, limits.memoryLimitBytes)
+      const prefix = [...limits.prefix, bubblewrap, ...privileges, ...bubblewrapArguments(openings, tenant)]
+      if (starts(prefix)) return bubblewrapIsolation(prefix, limits.memoryLimitBytes, tenant)
     }
   }
-  return plainIsolation(limits, plainReason(level, bubblewrap))
+  return plainIsolation(findLimits(dataBytes, descriptors, 0), plainReason(level, bubblewrap), tenant)
 }
 
-function bubblewrapIsolation(prefix: readonly string[], memoryLimitBytes: number | null): Isolation {
+function bubblewrapIsolation(prefix: readonly string[], memoryLimitBytes: number | null, tenant: Tenant): Isolation {
   const reason = 'own network, process, mount and IPC namespaces without capabilities'
   const report: IsolationReport = { level: 'bubblewrap', networkIsolated: true, memoryLimitBytes, reason }
-  return { report, command: (entry = workerEntry) => nodeCommand(prefix, entry, '/tmp') }
+  return {
+    report,
+    profileFolder: PROFILE_FOLDER,
+    command: (entry = tenant.entry) => nodeCommand(prefix, tenant, entry, '/tmp', PROFILE_FOLDER),
+  }
 }
 
-function plainIsolation(limits: Limits, reason: string): Isolation {
+function plainIsolation(limits: Limits, reason: string, tenant: Tenant): Isolation {
   const prefix = [...dieWithParent(), ...limits.prefix]
   const { memoryLimitBytes } = limits
   const report: IsolationReport = { level: 'plain', networkIsolated: false, memoryLimitBytes, reason }
-  return { report, command: (entry = workerEntry) => nodeCommand(prefix, entry, '/nonexistent') }
+  return {
+    report,
+    profileFolder: null,
+    command: (entry = tenant.entry) => nodeCommand(prefix, tenant, entry, '/nonexistent'),
+  }
 }
 
 function plainReason(level: IsolationReport['level'], bubblewrap: string | undefined): string {
@@ -103,14 +159,21 @@ function plainReason(level: IsolationReport['level'], bubblewrap: string | undef
 }
 
 /** Node's own permissions are a second fence: a native addon escapes them, so they are never the wall. */
-function nodeCommand(prefix: readonly string[], entry: string, home: string): WorkerCommand {
-  const readable = [...sources.map((path) => join(root, path)), ...packages().map(({ at }) => at)]
+function nodeCommand(
+  prefix: readonly string[],
+  tenant: Tenant,
+  entry: string,
+  home: string,
+  writable?: string,
+): WorkerCommand {
+  const readable = [...tenant.sources.map((path) => join(root, path)), ...packages(tenant).map(({ at }) => at)]
   const node = [
     process.execPath,
     '--disable-sigusr1',
     '--permission',
     '--allow-addons',
     ...readable.map((path) => `--allow-fs-read=${path}`),
+    ...(writable === undefined ? [] : [`--allow-fs-read=${writable}`, `--allow-fs-write=${writable}`]),
     '--disable-warning=PERM0001',
     '--v8-pool-size=1',
     entry,
@@ -120,7 +183,7 @@ function nodeCommand(prefix: readonly string[], entry: string, home: string): Wo
   return { file, args, env: { ORT_DISABLE_TELEMETRY: '1', HOME: home, TMPDIR: home } }
 }
 
-function bubblewrapArguments(): string[] {
+function bubblewrapArguments({ devices, folders }: Openings, tenant: Tenant): string[] {
   const readOnly = (from: string, to = from) => ['--ro-bind', from, to]
   return [
     ...['--unshare-net', '--unshare-pid', '--unshare-ipc', '--unshare-uts', '--unshare-cgroup-try'],
@@ -128,25 +191,35 @@ function bubblewrapArguments(): string[] {
     // all of it lets a kill reach a bubblewrap that has only just begun, before --die-with-parent holds.
     ...['--die-with-parent', '--cap-drop', 'ALL'],
     ...systemLibraries(),
-    ...['--proc', '/proc', '--dev', '/dev', '--tmpfs', '/tmp'],
+    ...['--proc', '/proc', '--dev', '/dev'],
+    ...['/tmp', PROFILE_FOLDER].flatMap((path) => ['--size', String(2 * MAX_PROFILE_BYTES), '--tmpfs', path]),
+    ...devices.flatMap((path) => ['--dev-bind', path, path]),
+    ...(devices.length > 0 ? [...gpuFolders, ...gpuData].flatMap((path) => ['--ro-bind-try', path, path]) : []),
+    ...folders.filter((path) => !isSystemFolder(path)).flatMap((path) => readOnly(path)),
     ...readOnly(process.execPath),
-    ...sources.flatMap((path) => readOnly(join(root, path))),
-    ...packages().flatMap(({ from, at }) => readOnly(from, at)),
+    ...tenant.sources.flatMap((path) => readOnly(join(root, path))),
+    ...packages(tenant).flatMap(({ from, at }) => readOnly(from, at)),
     ...['--remount-ro', '/dev', '--remount-ro', '/', '--chdir', '/'],
   ]
 }
 
+const systemPaths = ['/usr/lib', '/usr/lib64', '/lib', '/lib64', '/etc/ld.so.cache', '/sys/devices/system/cpu']
+
+function isSystemFolder(path: string): boolean {
+  return systemPaths.some((known) => path === known || path.startsWith(`${known}/`))
+}
+
 function systemLibraries(): string[] {
-  return ['/usr/lib', '/usr/lib64', '/lib', '/lib64', '/etc/ld.so.cache', '/sys/devices/system/cpu'].flatMap((path) => {
+  return systemPaths.flatMap((path) => {
     if (!existsSync(path)) return []
     return lstatSync(path).isSymbolicLink() ? ['--symlink', readlinkSync(path), path] : ['--ro-bind', path, path]
   })
 }
 
-/** The addon and its JavaScript half, seen inside where Node looks for them, wherever the installation keeps them. */
-function packages(): { readonly from: string; readonly at: string }[] {
+/** Packages, seen inside where Node looks for them, wherever the installation keeps them. */
+function packages(tenant: Tenant): { readonly from: string; readonly at: string }[] {
   const resolve = createRequire(import.meta.url).resolve
-  return ['onnxruntime-node', 'onnxruntime-common'].map((name) => {
+  return tenant.packages.map((name) => {
     const at = join('node_modules', name)
     const inside = resolve(name)
     return { from: inside.slice(0, inside.lastIndexOf(at) + at.length), at: join(root, at) }
@@ -158,11 +231,11 @@ interface Limits {
   readonly memoryLimitBytes: number | null
 }
 
-/** No core dump (it would hold weights), no file growth anywhere, few descriptors, a ceiling on private memory. */
-function findLimits(dataBytes: number): Limits {
+/** No core dump (it would hold weights), no file larger than a profile, few descriptors, a ceiling on private memory. */
+function findLimits(dataBytes: number, descriptors: number, fileBytes: number): Limits {
   const program = findProgram('prlimit')
   if (program === undefined) return { prefix: [], memoryLimitBytes: null }
-  const prefix = [program, `--data=${dataBytes}`, '--core=0', '--fsize=0', '--nofile=64']
+  const prefix = [program, `--data=${dataBytes}`, '--core=0', `--fsize=${fileBytes}`, `--nofile=${descriptors}`]
   return starts(prefix) ? { prefix, memoryLimitBytes: dataBytes } : { prefix: [], memoryLimitBytes: null }
 }
 

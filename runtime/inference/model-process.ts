@@ -1,12 +1,13 @@
 import type { Clock } from '../../device/platform/clock.ts'
 import type { Tensors } from '../../models/contract/tensor.ts'
 import { InferenceError } from './errors.ts'
+import type { WorkerEnd } from './isolated-child.ts'
 import type { WorkerCommand } from './isolation.ts'
 import type { FromWorker, LoadMessage } from './protocol.ts'
 import type { PendingRun } from './request-queue.ts'
 import type { RunTimes } from './run-times.ts'
-import type { ProviderReport } from './types.ts'
-import { launchWorker, type WorkerChannel, type WorkerEnd } from './worker-launch.ts'
+import type { SessionReport } from './types.ts'
+import { launchWorker, type WorkerChannel } from './worker-launch.ts'
 
 export interface ProcessStart {
   readonly command: WorkerCommand
@@ -23,7 +24,7 @@ export interface ProcessStart {
 export type LoadFault = Omit<Extract<FromWorker, { kind: 'load-failed' }>, 'kind'>
 
 export interface ProcessEvents {
-  ready(provider: ProviderReport): void
+  ready(provider: SessionReport): void
   /** The last request has its answer; another may be given. */
   idle(): void
   /** Exactly once. `how` is an identifier: `deadline`, `SIGSEGV`, `exit-1`. */
@@ -36,6 +37,7 @@ export class ModelProcess {
   readonly #clock: Clock
   readonly #times: RunTimes
   readonly #channel: WorkerChannel
+  readonly #provider: SessionReport['provider']
   readonly #end = Promise.withResolvers<void>()
   readonly #loadTimer: NodeJS.Timeout
   #ready = false
@@ -56,7 +58,9 @@ export class ModelProcess {
       message: (message) => this.#receive(message),
       ended: (end) => this.#ended(end),
     })
-    this.#channel.send(start.load)
+    this.#provider = start.load.provider
+    // Inputs larger than the channel takes: it starts cold.
+    if (!this.#channel.send(start.load)) this.#channel.send({ ...start.load, warmUp: {} })
   }
 
   get pid(): number | undefined {
@@ -113,14 +117,19 @@ export class ModelProcess {
     // What crosses our kill has nobody waiting for it.
     if (this.#killedFor !== undefined) return
     const id = this.#inFlight?.id
-    if (message?.kind === 'ready' && !this.#ready) this.#becomeReady(message.provider)
+    if (message?.kind === 'ready' && this.#isAsked(message.provider)) this.#becomeReady(message.provider)
     else if (message?.kind === 'load-failed' && !this.#ready) this.#loadFailed(message)
     else if (message?.kind === 'result' && message.id === id) this.#succeed(message.outputs)
     else if (message?.kind === 'run-failed' && message.id === id) this.#runFailed(message.reason)
     else this.kill('protocol-broken')
   }
 
-  #becomeReady(provider: ProviderReport): void {
+  /** Once, and on the provider that was asked for. */
+  #isAsked({ provider }: SessionReport): boolean {
+    return !this.#ready && provider === this.#provider
+  }
+
+  #becomeReady(provider: SessionReport): void {
     clearTimeout(this.#loadTimer)
     this.#ready = true
     this.#channel.hold(false)

@@ -4,11 +4,21 @@ import { PackageError, type PackageErrorCode, packageErrors } from '../../models
 import { InferenceError } from './errors.ts'
 import { defaultMaxMemoryBytes, findIsolation, type Isolation } from './isolation.ts'
 import { type LoadFault, ModelProcess } from './model-process.ts'
+import type { LoadMessage } from './protocol.ts'
+import { findProvider } from './provider-site.ts'
 import { RequestQueue } from './request-queue.ts'
 import { type BackoffSettings, defaultBackoff, RestartBackoff } from './restart-backoff.ts'
 import { RunTimes } from './run-times.ts'
 import { isTensors } from './tensor-check.ts'
-import type { ModelWorker, ProviderReport, WorkerOptions, WorkerState, WorkerStatus } from './types.ts'
+import type {
+  ModelWorker,
+  ProviderOrder,
+  ProviderReport,
+  SessionReport,
+  WorkerOptions,
+  WorkerState,
+  WorkerStatus,
+} from './types.ts'
 
 /** What a site has no reason to set; tests do. */
 export interface WorkerTuning {
@@ -37,10 +47,16 @@ const defaultTuning: WorkerTuning = {
 export function createModelWorker(options: WorkerOptions, tuning: Partial<WorkerTuning> = {}): ModelWorker {
   const settings = { ...defaultTuning, ...tuning }
   const memoryBytes = Math.min(options.memoryLimitBytes, maxMemoryBytes(options))
-  const isolation = settings.isolation ?? findIsolation(memoryBytes, options.threads)
+  const { provider } = orderOf(options)
+  const openings = provider === 'cpu' ? undefined : findProvider(provider).openings
+  const isolation = settings.isolation ?? findIsolation(memoryBytes, options.threads, 'bubblewrap', openings)
   const worker = new SupervisedWorker(options, settings, isolation)
   worker.start()
   return worker
+}
+
+function orderOf({ provider }: WorkerOptions): ProviderOrder {
+  return provider ?? { provider: 'cpu', allowsCpu: true, passedOver: [] }
 }
 
 function maxMemoryBytes(options: WorkerOptions): number {
@@ -62,6 +78,8 @@ class SupervisedWorker implements ModelWorker {
   #starts = 0
   #restartTimer: NodeJS.Timeout | undefined
   #provider: ProviderReport | undefined
+  /** A process ended before it was ever ready: the next one does not warm up. */
+  #startsCold = false
   #lastFailure: string | undefined
   /** Why the model is not served, once it is given up. */
   #fault: InferenceError | undefined
@@ -136,10 +154,16 @@ class SupervisedWorker implements ModelWorker {
 
   #launch(packageFd: number): void {
     const { source, threads, clock } = this.#options
+    const warmUp = this.#startsCold ? {} : (this.#options.warmUp ?? {})
     const { payloadOffset, file, fileIndex, salt } = source
     this.#state = 'starting'
     this.#starts += 1
-    const load = { kind: 'load', payloadOffset, file, fileIndex, contentKey: this.#contentKey, salt, threads } as const
+    const { provider, allowsCpu } = orderOf(this.#options)
+    const key = { contentKey: this.#contentKey, salt }
+    const randomised: LoadMessage['randomised'] = this.#options.randomised ?? 'nothing'
+    const { profileFolder } = this.#isolation
+    const session = { threads, provider, allowsCpu, profileFolder, randomised, warmUp }
+    const load = { kind: 'load', payloadOffset, file, fileIndex, ...key, ...session } as const
     const { loadTimeoutMs } = this.#tuning
     this.#process = new ModelProcess(
       { command: this.#isolation.command(), packageFd, load, loadTimeoutMs, clock, times: this.#times },
@@ -151,16 +175,17 @@ class SupervisedWorker implements ModelWorker {
     )
   }
 
-  #becameReady(provider: ProviderReport): void {
+  #becameReady(session: SessionReport): void {
     const { log, source } = this.#options
     log.info('inference.ready', {
       model: source.modelId,
       isolation: this.#isolation.report.level,
       starts: this.#starts,
     })
-    this.#provider = provider
+    const { passedOver } = orderOf(this.#options)
+    this.#provider = { ...session, passedOver }
     this.#backoff.markReady()
-    this.#loaded.resolve(provider)
+    this.#loaded.resolve(this.#provider)
     this.#serveNext()
   }
 
@@ -179,6 +204,8 @@ class SupervisedWorker implements ModelWorker {
     const { log, source } = this.#options
     this.#lastFailure = how
     log.warn('inference.process-ended', { model: source.modelId, how, starts: this.#starts })
+    // The profile of a graph that loops for long takes more memory than the model: it is loaded without one.
+    if (this.#provider === undefined) this.#startsCold = true
     const hopeless = fault !== undefined || this.#starts >= this.#tuning.loadAttempts
     if (this.#provider === undefined && hopeless) this.#giveUp(loadError(how, fault), how)
     else this.#scheduleRestart(how)

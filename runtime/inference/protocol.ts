@@ -1,7 +1,8 @@
 import type { Tensor, Tensors } from '../../models/contract/tensor.ts'
+import type { RandomisedShare } from '../../models/onnx/randomise.ts'
 import type { ManifestFile } from '../../models/package/manifest.ts'
 import { type Frame, type FrameLimits, type FrameWriter, orderLimits, replyLimits, runLimits } from './frames.ts'
-import type { ProviderReport } from './types.ts'
+import type { NodeCounts, ProviderName, SessionReport } from './types.ts'
 
 /** The numbers under which a worker inherits its channel and the package; 0–2 are the standard streams. */
 export const CHANNEL_FD = 3
@@ -16,6 +17,15 @@ export interface LoadMessage {
   readonly contentKey: Uint8Array
   readonly salt: Uint8Array
   readonly threads: number
+  readonly provider: ProviderName
+  /** False: the session is refused when the provider does not run every node. */
+  readonly allowsCpu: boolean
+  /** Where a profile may be written: memory that only this process sees. Null: nowhere. */
+  readonly profileFolder: string | null
+  /** Other parameters than the model's own, to see what depends on them. */
+  readonly randomised: RandomisedShare | 'nothing'
+  /** Inputs to warm up on, by the names of the model. */
+  readonly warmUp: Tensors
 }
 
 export interface RunMessage {
@@ -31,12 +41,12 @@ export type ToWorker = LoadMessage | RunMessage
  * in the worker.
  */
 export type FromWorker =
-  | { readonly kind: 'ready'; readonly provider: ProviderReport }
+  | { readonly kind: 'ready'; readonly provider: SessionReport }
   | { readonly kind: 'load-failed'; readonly stage: LoadStage; readonly code: string }
   | { readonly kind: 'result'; readonly id: number; readonly outputs: Tensors }
   | { readonly kind: 'run-failed'; readonly id: number; readonly reason: 'failed' | 'out-of-memory' }
 
-export type LoadStage = 'decrypt' | 'external data' | 'session'
+export type LoadStage = 'decrypt' | 'external data' | 'session' | 'nodes'
 
 /** @returns undefined when the message is larger than the channel takes. */
 export function encodeToWorker(message: ToWorker, writer: FrameWriter): Buffer | undefined {
@@ -44,8 +54,12 @@ export function encodeToWorker(message: ToWorker, writer: FrameWriter): Buffer |
     const { inputs, ...rest } = message
     return writer.write(rest, inputs, runLimits)
   }
-  const { contentKey, salt, ...rest } = message
-  return writer.write(rest, { contentKey: bytesTensor(contentKey), salt: bytesTensor(salt) }, orderLimits)
+  const { contentKey, salt, warmUp, ...rest } = message
+  // Beside tensors of our own names, those of the model go by number.
+  const named = Object.entries(warmUp)
+  const numbered = Object.fromEntries(named.map(([, tensor], index) => [`input ${index}`, tensor]))
+  const order = { ...rest, warmUp: named.map(([name]) => name) }
+  return writer.write(order, { contentKey: bytesTensor(contentKey), salt: bytesTensor(salt), ...numbered }, orderLimits)
 }
 
 /** The inside of {@link encodeToWorker}. What comes from our own runtime is not doubted, but for what a type needs. */
@@ -53,7 +67,9 @@ export function readToWorker({ message, tensors }: Frame): ToWorker | undefined 
   if (message.kind === 'run') return { ...(message as Omit<RunMessage, 'inputs'>), inputs: tensors }
   const [contentKey, salt] = [tensors.contentKey?.data, tensors.salt?.data]
   if (message.kind !== 'load' || !(contentKey instanceof Uint8Array) || !(salt instanceof Uint8Array)) return undefined
-  return { ...(message as Omit<LoadMessage, 'contentKey' | 'salt'>), contentKey, salt }
+  const names = message.warmUp as readonly string[]
+  const warmUp = Object.fromEntries(names.map((name, index) => [name, tensors[`input ${index}`] as Tensor]))
+  return { ...(message as Omit<LoadMessage, 'contentKey' | 'salt' | 'warmUp'>), contentKey, salt, warmUp }
 }
 
 /** @returns undefined when the outputs are larger than the channel takes. */
@@ -73,27 +89,44 @@ export function readFromWorker({ message, tensors }: Frame): FromWorker | undefi
   const { kind, id, reason, stage, code, provider } = message
   if (kind === 'result') return typeof id === 'number' ? { kind, id, outputs: tensors } : undefined
   if (Object.keys(tensors).length > 0) return undefined
-  if (kind === 'ready') return isProviderReport(provider) ? { kind, provider } : undefined
+  if (kind === 'ready') {
+    const report = readSessionReport(provider)
+    return report === undefined ? undefined : { kind, provider: report }
+  }
   if (kind === 'load-failed') return isStage(stage) && isCode(code) ? { kind, stage, code } : undefined
   if (kind !== 'run-failed' || typeof id !== 'number') return undefined
   return reason === 'failed' || reason === 'out-of-memory' ? { kind, id, reason } : undefined
 }
 
 function bytesTensor(data: Uint8Array): Tensor {
-  return { dtype: 'bool', dims: [data.length], data }
+  return { dtype: 'bool', dims: [data.length], data: data as Uint8Array<ArrayBuffer> }
 }
 
 function isStage(value: unknown): value is LoadStage {
-  return value === 'decrypt' || value === 'external data' || value === 'session'
+  return value === 'decrypt' || value === 'external data' || value === 'session' || value === 'nodes'
 }
 
 function isCode(value: unknown): value is string {
   return typeof value === 'string' && /^[a-z0-9_]{1,64}$/.test(value)
 }
 
-function isProviderReport(value: unknown): value is ProviderReport {
-  if (typeof value !== 'object' || value === null) return false
-  const { provider, runtime, threads } = value as Record<string, unknown>
-  const known = provider === 'cpu' || provider === 'cuda' || provider === 'webgpu'
-  return known && typeof runtime === 'string' && /^[a-z0-9 .-]{1,64}$/.test(runtime) && Number.isSafeInteger(threads)
+/** Field by field: what else a worker may have put in has no way into a decision. */
+function readSessionReport(value: unknown): SessionReport | undefined {
+  if (typeof value !== 'object' || value === null) return undefined
+  const { provider, runtime, threads, nodes } = value as Record<string, unknown>
+  if (provider !== 'cpu' && provider !== 'cuda' && provider !== 'webgpu') return undefined
+  if (typeof runtime !== 'string' || !/^[a-z0-9 .-]{1,64}$/.test(runtime) || !isCount(threads)) return undefined
+  if (nodes === null) return { provider, runtime, threads, nodes }
+  const counts = readNodeCounts(nodes)
+  return counts === undefined ? undefined : { provider, runtime, threads, nodes: counts }
+}
+
+function readNodeCounts(value: unknown): NodeCounts | undefined {
+  if (typeof value !== 'object' || value === null) return undefined
+  const { cpu, cuda, webgpu } = value as Record<string, unknown>
+  return isCount(cpu) && isCount(cuda) && isCount(webgpu) ? { cpu, cuda, webgpu } : undefined
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0
 }

@@ -1,11 +1,13 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Clock } from '../../device/platform/clock.ts'
+import { isWardstoneError } from '../../device/platform/errors.ts'
 import { ContractError, Refusal } from '../../models/contract/errors.ts'
 import { type GoldenVector, goldenDifference, goldenObservations } from '../../models/contract/golden.ts'
 import { guard } from '../../models/contract/guard.ts'
 import { type Assessment, postprocess } from '../../models/contract/postprocess.ts'
 import { preprocess } from '../../models/contract/preprocess.ts'
-import type { GoldenVectors } from '../../models/contract/schema.ts'
+import type { Contract, GoldenVectors } from '../../models/contract/schema.ts'
+import type { Tensors } from '../../models/contract/tensor.ts'
 import type { Manifest } from '../../models/package/manifest.ts'
 import { InferenceError } from './errors.ts'
 import type { ModelWorker } from './types.ts'
@@ -36,6 +38,19 @@ export async function selfTest(model: TestedModel, clock: Clock): Promise<void> 
       const cause = new ContractError('contract_output_invalid', { about: difference })
       throw new InferenceError('inference_self_test_failed', { about: vector.name, cause })
     }
+  }
+}
+
+/** What the first golden vector that is not refused feeds the model; nothing when there is none, which the self-test then says. */
+export function warmUpInputs(golden: GoldenVectors, contract: Contract, clock: Clock): Tensors {
+  const vector = golden.vectors.find(({ expect }) => 'outputs' in expect)
+  if (vector === undefined) return {}
+  const nowMs = clock.nowMs()
+  try {
+    return preprocess(guard(goldenObservations(vector, nowMs), contract, nowMs), contract, nowMs)
+  } catch (error) {
+    if (isWardstoneError(error)) return {}
+    throw error
   }
 }
 

@@ -22,7 +22,8 @@ test.each([
   ['a dim that is no number', { y: { ...y, dims: ['1', 2] } }],
   ['dims that are no list', { y: { ...y, dims: 2 } }],
   ['another type than the data', { y: { ...y, dtype: 'int64' } }],
-  ['an unknown type', { y: { ...y, dtype: 'float64', data: Float64Array.of(1, 2) } }],
+  ['an unknown type', { y: { ...y, dtype: 'float16', data: Uint16Array.of(1, 2) } }],
+  ['a type from the prototype', { y: { ...y, dtype: 'constructor' } }],
   ['text', { y: { dtype: 'string', dims: [1], data: ['a'] } }],
   ['a plain list', { y: { ...y, data: [1, 2] } }],
   ['too many', Object.fromEntries(Array.from({ length: MAX_TENSORS + 1 }, (_, at) => [`y${at}`, y]))],
@@ -36,7 +37,7 @@ test.each([
 })
 
 describe('what a worker says', () => {
-  const provider = { provider: 'cpu', runtime: 'onnxruntime 1.2.3', threads: 1 }
+  const provider = { provider: 'cpu', runtime: 'onnxruntime 1.2.3', threads: 1, nodes: { cpu: 3, cuda: 0, webgpu: 0 } }
 
   test.each([
     { kind: 'ready', provider },

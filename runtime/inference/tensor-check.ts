@@ -1,4 +1,4 @@
-import type { Tensor, Tensors } from '../../models/contract/tensor.ts'
+import { elementArrays, isElementType, type Tensor, type Tensors } from '../../models/contract/tensor.ts'
 
 /** What may cross to a worker or back in one request. Volumes will go through shared memory, not through this channel. */
 export const MAX_TENSORS = 64
@@ -39,7 +39,5 @@ function isDimension(value: unknown): value is number {
 }
 
 function isDataOf(dtype: unknown, data: unknown): data is Tensor['data'] {
-  if (dtype === 'float32') return data instanceof Float32Array
-  if (dtype === 'int64') return data instanceof BigInt64Array
-  return dtype === 'bool' && data instanceof Uint8Array
+  return isElementType(dtype) && data instanceof elementArrays[dtype]
 }

@@ -1,7 +1,8 @@
 import type { Clock } from '../../device/platform/clock.ts'
 import type { Log } from '../../device/platform/log.ts'
 import type { Tensors } from '../../models/contract/tensor.ts'
-import type { ManifestFile } from '../../models/package/manifest.ts'
+import type { RandomisedShare } from '../../models/onnx/randomise.ts'
+import type { Manifest, ManifestFile } from '../../models/package/manifest.ts'
 
 /** Where a worker finds its model: a verified package, already open, and the key to one of its files. */
 export interface WorkerSource {
@@ -28,6 +29,12 @@ export interface WorkerOptions {
   readonly maxQueue: number
   /** `required`: without bubblewrap the model is not loaded. `preferred`: it is, and the report says so. */
   readonly isolation: 'required' | 'preferred'
+  /** What runs the model; the processor when not given. */
+  readonly provider?: ProviderOrder
+  /** Gives the model other parameters: it decides nothing then. */
+  readonly randomised?: RandomisedShare
+  /** Inputs that the model is run on once before it is ready: it warms up, and its nodes are counted by provider. */
+  readonly warmUp?: Tensors
   readonly clock: Clock
   readonly log: Log
 }
@@ -42,12 +49,49 @@ export interface IsolationReport {
   readonly reason: string
 }
 
-/** Which execution provider runs the model. */
+export type ProviderName = Manifest['providers'][number]['name']
+
+/** Which execution provider a session is made with. */
+export interface ProviderOrder {
+  readonly provider: ProviderName
+  /** Whether the processor may run the nodes that the provider does not: only when the package's policy names it. */
+  readonly allowsCpu: boolean
+  /** Those that come before it in the policy. */
+  readonly passedOver: readonly PassedProvider[]
+}
+
+/** Why a provider of the policy was not taken. */
+export interface PassedProvider {
+  readonly provider: ProviderName
+  readonly reason: (typeof passReasons)[number]
+  /** The library, device or golden vector that it failed by. */
+  readonly about: string
+}
+
+export const passReasons = [
+  'missing',
+  'tolerance-missing',
+  'session-refused',
+  'takes-no-node',
+  'golden-vectors-differ',
+] as const
+
+/** Nodes of the graph by the provider that ran them in the warm-up; a node that a loop repeats counts once. */
+export type NodeCounts = Readonly<Record<ProviderName, number>>
+
+/** Which execution provider runs the model, and why those before it in the policy do not. */
 export interface ProviderReport {
-  readonly provider: 'cpu' | 'cuda' | 'webgpu'
+  readonly provider: ProviderName
+  /** Library and version. */
   readonly runtime: string
   readonly threads: number
+  /** Null when it was not counted: without bubblewrap there is no private memory to write the profile to. */
+  readonly nodes: NodeCounts | null
+  readonly passedOver: readonly PassedProvider[]
 }
+
+/** What a worker process can say of it. */
+export type SessionReport = Omit<ProviderReport, 'passedOver'>
 
 export type WorkerState = 'starting' | 'ready' | 'busy' | 'waiting-to-restart' | 'stopped'
 
@@ -63,7 +107,7 @@ export interface WorkerStatus {
 
 /** A model that can be run: a queue in front of one worker process at a time. */
 export interface ModelWorker {
-  /** Resolves once a session is made; rejects with InferenceError inference_load_failed. */
+  /** Resolves once a session is made and warm; rejects with InferenceError inference_load_failed. */
   ready(): Promise<ProviderReport>
   /**
    * Runs the model once. `deadlineMs` is on the monotonic clock: at that moment the caller has its answer or a typed

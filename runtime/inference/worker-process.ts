@@ -1,14 +1,18 @@
 import { closeSync } from 'node:fs'
+import { join } from 'node:path'
 import { env, InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node'
 import { errorCode } from '../../device/platform/errors.ts'
 import type { Tensor, Tensors } from '../../models/contract/tensor.ts'
 import { externalData } from '../../models/onnx/external-data.ts'
+import { type RandomisedShare, randomiseParameters } from '../../models/onnx/randomise.ts'
 import { decryptFile } from '../../models/package/container.ts'
 import { PackageError } from '../../models/package/errors.ts'
 import { InferenceError } from './errors.ts'
 import type { FromWorker, LoadMessage, LoadStage, RunMessage, ToWorker } from './protocol.ts'
 import { PACKAGE_FD } from './protocol.ts'
+import { countNodes, PROFILE_PREFIX, takeProfile } from './session-profile.ts'
 import { isTensors } from './tensor-check.ts'
+import type { NodeCounts } from './types.ts'
 
 /** What the process has of the world: one channel to its parent (worker-port.ts). */
 export interface WorkerPort {
@@ -37,9 +41,15 @@ async function load(message: LoadMessage, port: WorkerPort): Promise<InferenceSe
     // The library reads tensors from any file, or any place in memory, that a model names: it never sees such a model.
     if (finding === 'external data') throw new PackageError('package_model_external')
     if (finding === 'malformed') throw new InferenceError('inference_load_failed')
-    const session = await createSession(model, message.threads)
+    if (message.randomised !== 'nothing') randomise(model, message.randomised)
+    const session = await createSession(model, message)
+    const { provider, threads } = message
+    const nodes = await warmUp(session, message)
+    stage = 'nodes'
+    // A provider that runs nothing, or cannot be shown to, is the processor under another name.
+    if (provider !== 'cpu' && message.allowsCpu && !nodes?.[provider]) throw new InferenceError('inference_load_failed')
     const runtime = `onnxruntime ${env.versions.node}`
-    port.send({ kind: 'ready', provider: { provider: 'cpu', runtime, threads: message.threads } })
+    port.send({ kind: 'ready', provider: { provider, runtime, threads, nodes } })
     return session
   } catch (error) {
     const code = OUT_OF_MEMORY.test(String(error)) ? 'inference_out_of_memory' : errorCode(error)
@@ -62,21 +72,55 @@ function decrypt(message: LoadMessage): Buffer {
   }
 }
 
-function createSession(model: Uint8Array, threads: number): Promise<InferenceSession> {
+/** @throws InferenceError, OnnxError: nothing to change, or nothing that can be read */
+function randomise(model: Uint8Array, share: RandomisedShare): void {
+  if (randomiseParameters(model, share) === 0) throw new InferenceError('inference_load_failed')
+}
+
+function createSession(model: Uint8Array, message: LoadMessage): Promise<InferenceSession> {
+  const { provider, allowsCpu, threads } = message
   // Error texts can quote an element of an input: they stay unwritten.
   env.logLevel = 'fatal'
   return InferenceSession.create(model, {
-    executionProviders: ['cpu'],
+    executionProviders: allowsCpu && provider !== 'cpu' ? [provider, 'cpu'] : [provider],
     graphOptimizationLevel: 'all',
     // One request at a time and no operators side by side: `threads` is all this worker takes.
     executionMode: 'sequential',
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     logSeverityLevel: 4,
-    enableProfiling: false,
-    // Idle threads sleep instead of spinning: several models share the cores.
-    extra: { session: { intra_op: { allow_spinning: '0' } } },
+    ...profiling(message),
+    extra: {
+      session: {
+        // Idle threads sleep instead of spinning: several models share the cores.
+        intra_op: { allow_spinning: '0' },
+        // Otherwise the processor runs whatever the provider cannot, and nobody is told.
+        disable_cpu_ep_fallback: allowsCpu ? '0' : '1',
+      },
+    },
   })
+}
+
+function profiling({ profileFolder, warmUp }: LoadMessage) {
+  if (profileFolder === null || Object.keys(warmUp).length === 0) return { enableProfiling: false }
+  return { enableProfiling: true, profileFilePrefix: join(profileFolder, PROFILE_PREFIX) }
+}
+
+/**
+ * Runs the model once and counts its nodes by who ran them. A run that fails is no fault here: the golden vectors, whose
+ * inputs these are, say by name what failed.
+ * @returns null when nothing was counted
+ */
+async function warmUp(session: InferenceSession, message: LoadMessage): Promise<NodeCounts | null> {
+  if (Object.keys(message.warmUp).length === 0) return null
+  const ran = await session.run(toRuntime(message.warmUp)).then(
+    () => true,
+    () => false,
+  )
+  if (message.profileFolder === null) return null
+  session.endProfiling()
+  const profile = takeProfile(message.profileFolder)
+  return ran && profile !== undefined ? (countNodes(profile) ?? null) : null
 }
 
 async function run(session: InferenceSession, message: RunMessage): Promise<FromWorker> {

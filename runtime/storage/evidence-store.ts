@@ -47,12 +47,24 @@ export interface ActivationHistory {
   isRefusalRecorded(event: string): boolean
 }
 
+/** What a model last said of a subject. */
+export interface PastAlert {
+  readonly alert: boolean
+  /** RFC 3339. */
+  readonly at: string
+}
+
 /** Reads of the evidence database. */
 export interface EvidenceStore extends ActivationHistory {
   /** A decision or a feedback by its id. @throws StorageError storage_body_damaged */
   readBody(id: string): StoredBody | undefined
   /** Feedback on a decision, oldest first, at most 256 entries. @throws StorageError storage_body_damaged */
   feedbackOf(decisionId: string): StoredBody[]
+  /**
+   * The newest of a subject's scored decisions by a model: of its last 64 decisions by any, so that a subject with a long
+   * history costs no more than one with a short one.
+   */
+  lastAlert(pseudonym: string, modelId: string): PastAlert | undefined
   /** Rows that wait for egress. */
   outboxSize(): number
 }
@@ -65,10 +77,15 @@ interface BodyRow extends SealedBody {
 const BODY_COLUMNS = 'b.idx, b.id, b.subject, b.about, b.nonce, b.sealed, l.hash'
 const BODIES = `SELECT ${BODY_COLUMNS} FROM bodies b JOIN leaves l ON l.idx = b.idx`
 const MAX_FEEDBACK = 256
+const LAST_ALERT = `SELECT at, alert FROM (
+    SELECT b.idx, ${(['at', 'kind', 'model', 'outcome', 'alert'] as const).map((name) => `${leafMember(name)} AS ${name}`).join(', ')}
+    FROM bodies b JOIN leaves l ON l.idx = b.idx WHERE b.subject = ? AND b.about IS NULL ORDER BY b.idx DESC LIMIT 64)
+  WHERE model = ? AND kind = 'decision' AND outcome = 'scored' ORDER BY idx DESC LIMIT 1`
 
 export function createEvidenceStore(database: Database, keys: SubjectKeys, origin: string): EvidenceStore {
   const byId = database.prepare<BodyRow>(`${BODIES} WHERE b.id = ?`)
   const byAbout = database.prepare<BodyRow>(`${BODIES} WHERE b.about = ? ORDER BY b.idx LIMIT ${MAX_FEEDBACK}`)
+  const lastAlert = database.prepare<{ at: string; alert: string }>(LAST_ALERT)
   const waiting = database.prepare<{ count: number }>('SELECT count(*) AS count FROM outbox')
   const open = (row: BodyRow): StoredBody => {
     const key = keys.keyOf(row.subject)
@@ -82,6 +99,10 @@ export function createEvidenceStore(database: Database, keys: SubjectKeys, origi
       return row === undefined ? undefined : open(row)
     },
     feedbackOf: (decisionId) => byAbout.all(decisionId).map(open),
+    lastAlert: (pseudonym, modelId) => {
+      const row = lastAlert.get(pseudonym, modelId)
+      return row === undefined ? undefined : { alert: row.alert === 'yes', at: row.at }
+    },
     outboxSize: () => waiting.get()?.count ?? 0,
     ...activationHistory(database),
   }

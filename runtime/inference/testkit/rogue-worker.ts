@@ -11,7 +11,7 @@ const room = Buffer.alloc(1024 * 1024)
 const attack = process.argv.at(-1) ?? ''
 
 const ready = encodeFromWorker(
-  { kind: 'ready', provider: { provider: 'cpu', runtime: 'rogue', threads: 1 } },
+  { kind: 'ready', provider: { provider: 'cpu', runtime: 'rogue', threads: 1, nodes: null } },
   new FrameWriter(),
 )
 const unasked = encodeFromWorker({ kind: 'result', id: 10_000, outputs: {} }, new FrameWriter())
