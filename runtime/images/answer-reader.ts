@@ -1,3 +1,4 @@
+import { PartReader } from '../inference/part-reader.ts'
 import { readAnswerHeader } from './answer-schema.ts'
 import type { PixelArray } from './pixels/stored-pixels.ts'
 import { type AnswerHeader, arrayKinds, MAX_HEADER_BYTES, type Section } from './protocol.ts'
@@ -10,32 +11,9 @@ export interface Answer {
 const MAX_LUT_ENTRIES = 65_536
 
 /** Reads one answer as it comes. Nothing is allocated before what asks for it was held against the limits and against itself. */
-export class AnswerReader {
-  readonly #parts: Generator<Uint8Array, Answer | undefined, undefined>
-  #part: IteratorResult<Uint8Array, Answer | undefined>
-  #filled = 0
-
+export class AnswerReader extends PartReader<Answer> {
   constructor(maxPixelBytes: number) {
-    this.#parts = answerParts(maxPixelBytes)
-    this.#part = this.#parts.next()
-  }
-
-  /** `broken`: not an answer within the limits, or more than one. */
-  push(chunk: Uint8Array): Answer | 'incomplete' | 'broken' {
-    let rest = chunk
-    while (!this.#part.done && rest.length > 0) {
-      const part = this.#part.value
-      const taken = rest.subarray(0, part.length - this.#filled)
-      part.set(taken, this.#filled)
-      this.#filled += taken.length
-      rest = rest.subarray(taken.length)
-      if (this.#filled === part.length) {
-        this.#filled = 0
-        this.#part = this.#parts.next()
-      }
-    }
-    if (!this.#part.done) return 'incomplete'
-    return this.#part.value === undefined || rest.length > 0 ? 'broken' : this.#part.value
+    super(answerParts(maxPixelBytes))
   }
 }
 

@@ -1,4 +1,5 @@
 import { elementArrays, isElementType, type Tensor, type Tensors } from '../../models/contract/tensor.ts'
+import { PartReader } from './part-reader.ts'
 import { isDimensions, MAX_NAME_LENGTH, MAX_TENSOR_BYTES, MAX_TENSORS } from './tensor-check.ts'
 
 /**
@@ -64,32 +65,9 @@ export class FrameWriter {
  * Reads one frame from chunks as they come. Nothing is kept but what the frame itself needs, and nothing is allocated
  * before the length that asks for it was held against the limits.
  */
-export class FrameReader {
-  readonly #parts: Generator<Uint8Array, Frame | undefined, undefined>
-  #part: IteratorResult<Uint8Array, Frame | undefined>
-  #filled = 0
-
+export class FrameReader extends PartReader<Frame> {
   constructor(limits: FrameLimits) {
-    this.#parts = frameParts(limits)
-    this.#part = this.#parts.next()
-  }
-
-  /** `broken`: not a frame within the limits, or more than one. After that, and after the frame, nothing may be pushed. */
-  push(chunk: Uint8Array): Frame | 'incomplete' | 'broken' {
-    let rest = chunk
-    while (!this.#part.done && rest.length > 0) {
-      const part = this.#part.value
-      const taken = rest.subarray(0, part.length - this.#filled)
-      part.set(taken, this.#filled)
-      this.#filled += taken.length
-      rest = rest.subarray(taken.length)
-      if (this.#filled === part.length) {
-        this.#filled = 0
-        this.#part = this.#parts.next()
-      }
-    }
-    if (!this.#part.done) return 'incomplete'
-    return this.#part.value === undefined || rest.length > 0 ? 'broken' : this.#part.value
+    super(frameParts(limits))
   }
 }
 
