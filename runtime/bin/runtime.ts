@@ -3,8 +3,8 @@ import { parseArgs } from 'node:util'
 import { systemRandomness } from '../../device/crypto/randomness.ts'
 import { systemClock } from '../../device/platform/clock.ts'
 import { loadConfig } from '../../device/platform/config.ts'
-import { isWardstoneError } from '../../device/platform/errors.ts'
 import { createLog } from '../../device/platform/log.ts'
+import { reportFailure, stopSignal } from '../../device/platform/service.ts'
 import { startRuntime } from '../compose.ts'
 import { type RuntimeConfig, runtimeConfigSchema } from '../config.ts'
 
@@ -61,20 +61,9 @@ function runtimeConfig(path: string, port: string | undefined): RuntimeConfig {
     : runtimeConfigSchema.parse({ ...config, listen: { ...config.listen, port: Number(port) } })
 }
 
-/** Resolves at the first request to stop; later ones change nothing, so that stopping in order is not cut short. */
-function stopSignal(withParent: boolean): Promise<void> {
-  return new Promise((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => resolve())
-    if (withParent) process.stdin.on('close', () => resolve()).resume()
-  })
-}
-
 try {
   process.exitCode = await main()
 } catch (error) {
-  const isUsage = (error as NodeJS.ErrnoException).code?.startsWith('ERR_PARSE_ARGS') ?? false
-  const known = isWardstoneError(error) ? `${error.message} [${error.code}]` : (error as Error).message
-  process.stderr.write(`runtime: ${known}\n`)
-  process.exitCode = isUsage ? 2 : isWardstoneError(error) ? (EXIT_CODES[error.code] ?? 1) : 1
+  process.exitCode = reportFailure('runtime', error, EXIT_CODES)
 }
 process.exit()

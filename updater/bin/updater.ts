@@ -4,8 +4,8 @@ import { createCryptoProvider } from '../../device/crypto/provider.ts'
 import { systemRandomness } from '../../device/crypto/randomness.ts'
 import { systemClock } from '../../device/platform/clock.ts'
 import { loadConfig } from '../../device/platform/config.ts'
-import { isWardstoneError } from '../../device/platform/errors.ts'
 import { createLog } from '../../device/platform/log.ts'
+import { reportFailure, stopSignal } from '../../device/platform/service.ts'
 import { startUpdater } from '../compose.ts'
 import { updaterConfigSchema } from '../config.ts'
 
@@ -59,20 +59,9 @@ async function main(): Promise<number> {
   return 0
 }
 
-/** Resolves at the first request to stop; later ones change nothing, so that jobs are left in order. */
-function stopSignal(withParent: boolean): Promise<void> {
-  return new Promise((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => resolve())
-    if (withParent) process.stdin.on('close', () => resolve()).resume()
-  })
-}
-
 try {
   process.exitCode = await main()
 } catch (error) {
-  const isUsage = (error as NodeJS.ErrnoException).code?.startsWith('ERR_PARSE_ARGS') ?? false
-  const known = isWardstoneError(error) ? `${error.message} [${error.code}]` : (error as Error).message
-  process.stderr.write(`updater: ${known}\n`)
-  process.exitCode = isUsage ? 2 : isWardstoneError(error) ? (EXIT_CODES[error.code] ?? 1) : 1
+  process.exitCode = reportFailure('updater', error, EXIT_CODES)
 }
 process.exit()

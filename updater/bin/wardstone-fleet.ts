@@ -1,14 +1,7 @@
 import { systemRandomness } from '../../device/crypto/randomness.ts'
 import { systemClock } from '../../device/platform/clock.ts'
+import { stopSignal } from '../../device/platform/service.ts'
 import { fleetCommand } from '../operator/command.ts'
-
-/** Resolves at the first request to stop; later ones change nothing, so that stopping in order is not cut short. */
-function stopSignal(withParent: boolean): Promise<void> {
-  return new Promise((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => resolve())
-    if (withParent) process.stdin.on('close', () => resolve()).resume()
-  })
-}
 
 const READER_GONE = 141
 const NOT_WRITTEN = 1
