@@ -1,9 +1,11 @@
+import type { ImageOp } from './image/image-schema.ts'
 import { at, type Matrix, type MatrixShape, mapCells, type Sources, type Transform, uneven } from './ops/matrix.ts'
 import { seriesTransforms } from './ops/series.ts'
 import type { PreprocessingOp } from './schema.ts'
 
 type Ops = { [Op in PreprocessingOp as Op['op']]: Op }
-export type TransformName = Exclude<keyof Ops, 'observe' | 'bins' | 'pass' | 'tensor'>
+/** Steps on images are elsewhere: they run where the image is decoded. */
+export type TransformName = Exclude<keyof Ops, 'observe' | 'bins' | 'pass' | 'tensor' | ImageOp['op']>
 /** The ops between the first matrix and the tensor: `TransformStep<'fill'>` is one of them, `TransformStep` any. */
 export type TransformStep<Name extends TransformName = TransformName> = { [Key in Name]: Ops[Key] & { op: Key } }[Name]
 

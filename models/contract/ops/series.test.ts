@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type PreprocessingOp, preprocessingOp } from '../schema.ts'
+import { preprocessingOp } from '../schema.ts'
 import { NOW_MS } from '../testkit/contracts.ts'
-import { runTransform, transformShape } from '../transforms.ts'
+import { runTransform, type TransformStep, transformShape } from '../transforms.ts'
 import type { Matrix, MatrixShape } from './matrix.ts'
 import { observe } from './observe.ts'
 import { type Take, takeOf } from './take.ts'
@@ -17,9 +17,8 @@ function rowsOf({ rows, columns, cells }: Matrix): number[][] {
   return Array.from({ length: rows }, (_, row) => [...cells.slice(row * columns, (row + 1) * columns)])
 }
 
-type Step = Exclude<PreprocessingOp, { op: 'observe' | 'bins' | 'pass' | 'tensor' }>
 const step = (draft: Readonly<Record<string, unknown>>) =>
-  preprocessingOp.parse({ version: 1, from: 'a', to: 'b', ...draft }) as Step
+  preprocessingOp.parse({ version: 1, from: 'a', to: 'b', ...draft }) as TransformStep
 const run = (draft: Readonly<Record<string, unknown>>, ...rows: readonly (readonly number[])[]) =>
   rowsOf(runTransform(step(draft), [matrix(...rows)]))
 
@@ -126,7 +125,7 @@ const anyMatrix = fc
   .map((rows) => matrix(...rows))
 
 /** A step of any op that fits a matrix of so many columns. */
-function stepFor(columns: number): fc.Arbitrary<Step> {
+function stepFor(columns: number): fc.Arbitrary<TransformStep> {
   const rows = fc.integer({ min: 1, max: 14 })
   const beyond = fc.constantFrom(0, -3.5, null)
   const take = fc.constantFrom('latest', 'first', 'mean', 'minimum', 'maximum', 'sum', 'count')
