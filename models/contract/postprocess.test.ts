@@ -1,7 +1,8 @@
-import fc from 'fast-check'
+import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { ContractError } from './errors.ts'
-import { calibrateProbability, outputRows, postprocess } from './postprocess.ts'
+import { runOutputOps } from './output-ops/output-ops.ts'
+import { outputRows, postprocess } from './postprocess.ts'
 import type { Tensor, Tensors } from './tensor.ts'
 import { changed, hourlyContract, spotContract } from './testkit/contracts.ts'
 
@@ -146,21 +147,70 @@ describe('probability', () => {
     expect(postprocess({ probability: floats(0.9) }, hourlyContract).alert).toBe(true)
   })
 
-  it('calibration: the identity, the limits, and rank kept', () => {
-    const identity = { method: 'platt', slope: 1, intercept: 0 } as const
-    const platt = { method: 'platt', slope: 0.8, intercept: -0.5 } as const
-    expect([calibrateProbability(0, platt), calibrateProbability(1, platt)]).toEqual([0, 1])
-    expect([calibrateProbability(-1e-9, platt), calibrateProbability(1 + 1e-9, platt)]).toEqual([0, 1])
-    const probability = fc.double({ min: 0, max: 1, noNaN: true })
-    fc.assert(
-      fc.property(probability, probability, (p, q) => {
-        expect(calibrateProbability(p, identity)).toBeCloseTo(p, 10)
-        const [low, high] = [Math.min(p, q), Math.max(p, q)].map((value) => calibrateProbability(value, platt))
-        expect(low).toBeLessThanOrEqual(high!)
-        expect(low! >= 0 && high! <= 1).toBe(true)
-      }),
-    )
+  it('is calibrated along the points of the contract, in a decision and in each row of a batch', () => {
+    const points = [
+      { raw: 0.2, calibrated: 0.05 },
+      { raw: 0.6, calibrated: 0.45 },
+    ]
+    const contract = changed(hourlyContract, { calibration: { method: 'isotonic', points } })
+    expect(risk(0.4, contract)).toBeCloseTo(0.25, 6)
+    const batch: Tensor = { dtype: 'float32', dims: [3, 1], data: Float32Array.of(0, 0.4, 1) }
+    const [low, middle, high] = outputRows({ probability: batch }, contract, 'risk', 3)
+    expect([low, high]).toEqual([0.05, 0.45])
+    expect(middle).toBe(risk(0.4, contract))
   })
+})
+
+describe('a segmentation', () => {
+  const labels = [
+    { value: 0, code: 'background', text: 'Background' },
+    { value: 7, code: 'lesion', text: 'Lesion' },
+    { value: 2, code: 'organ', text: 'Organ' },
+  ]
+  const contract = changed(spotContract, {
+    outputs: [{ role: 'segmentation', name: 'parts', display: 'Parts', tensor: 'labels', unit: '1', labels }],
+    threshold: null,
+    explanation: { method: 'none', reason: 'a test' },
+  })
+  const map = (values: number[], dims = [1, 2, 3]): Tensor => ({ dtype: 'uint8', dims, data: Uint8Array.from(values) })
+
+  it('is counted by label in the order of the contract, and known by the hash of its bytes', () => {
+    const values = [0, 2, 2, 0, 2, 0]
+    expect(postprocess({ labels: map(values) }, contract).outputs.parts).toEqual({
+      role: 'segmentation',
+      display: 'Parts',
+      unit: '1',
+      values: [3, 0, 3],
+      label: null,
+      dims: [1, 2, 3],
+      sha256: createHash('sha256').update(Uint8Array.from(values)).digest('hex'),
+    })
+  })
+
+  it('is read where it lies, also in the middle of a buffer', () => {
+    const data = Uint8Array.of(9, 9, 7, 0, 9).subarray(2, 4)
+    const [part, whole] = [{ dtype: 'uint8', dims: [2], data } as const, map([7, 0], [2])]
+    expect(postprocess({ labels: part }, contract)).toEqual(postprocess({ labels: whole }, contract))
+  })
+
+  it.each<[string, Tensors]>([
+    ['a label that is not listed', { labels: map([0, 1, 2, 0, 2, 0]) }],
+    ['labels in more than a byte', { labels: { dtype: 'int32', dims: [1], data: Int32Array.of(0) } }],
+    ['booleans', { labels: { dtype: 'bool', dims: [1], data: Uint8Array.of(0) } }],
+    ['fewer labels than its sizes say', { labels: map([0, 0, 0, 0, 0]) }],
+    ['no labels', { labels: map([], [0, 2]) }],
+    ['nothing', {}],
+  ])('%s: refused', (_what, raw) => {
+    expect(aboutOf(raw, contract)).toBe('parts')
+  })
+})
+
+it('a category is read from what argmax makes of the scores of classes', () => {
+  const { band: _, ...rest } = said
+  const raw = runOutputOps({ ...rest, scores: floats(-1, 3) }, [
+    { op: 'argmax', version: 1, from: 'scores', to: 'band', axis: 1 },
+  ])
+  expect(postprocess(raw, spotContract).outputs.band).toMatchObject({ values: [1], label: { code: 'high' } })
 })
 
 describe('one number per row of a batch', () => {

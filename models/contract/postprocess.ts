@@ -1,7 +1,9 @@
+import { sha256 } from '../../device/crypto/bulk.ts'
+import { calibrateProbability } from './calibration.ts'
 import { roundHalfAway } from './decimal.ts'
 import { ContractError } from './errors.ts'
 import type { Calibration, Contract, OutputSpec, Threshold } from './schema.ts'
-import { isBigElement, type Tensor, type Tensors, tensorNumbers } from './tensor.ts'
+import { isBigElement, type Tensor, type Tensors, tensorBytes, tensorNumbers } from './tensor.ts'
 import { MAX_OUTPUT_VALUES } from './tensor-schema.ts'
 import { fitsDimensions } from './tensor-value.ts'
 
@@ -9,10 +11,15 @@ export interface AssessedOutput {
   readonly role: OutputSpec['role']
   readonly display: string
   readonly unit: string
-  /** One value; one per member of `of` for contributions; all of them, row-major, for a tensor. */
+  /**
+   * One value; one per member of `of` for contributions; all of them, row-major, for a tensor; for a segmentation how many
+   * elements have each label, in the contract's order of labels.
+   */
   readonly values: readonly number[]
-  /** How the values of a tensor lie; no other role has it. */
+  /** How the values of a tensor, or the labels of a segmentation, lie; no other role has it. */
   readonly dims?: readonly number[] | undefined
+  /** Of a segmentation's labels, one byte each, row-major: SHA-256, hex. */
+  readonly sha256?: string | undefined
   /** The words of a category; null for every other role. */
   readonly label: { readonly code: string; readonly text: string } | null
 }
@@ -64,19 +71,9 @@ export function outputRows(raw: Tensors, contract: Contract, name: string, rows:
   )
 }
 
-/**
- * Platt scaling (Platt 1999) of a raw probability, first limited to 0 … 1. 0 and 1 stay what they are, as the limits of
- * the formula.
- */
-export function calibrateProbability(raw: number, calibration: Calibration): number {
-  const probability = Math.min(Math.max(raw, 0), 1)
-  if (calibration.method === 'none') return probability
-  const logit = Math.log(probability / (1 - probability))
-  return 1 / (1 + Math.exp(-(calibration.slope * logit + calibration.intercept)))
-}
-
 function assess(spec: OutputSpec, raw: Tensors, calibration: Calibration): AssessedOutput {
   if (spec.role === 'tensor') return assessTensor(spec, raw)
+  if (spec.role === 'segmentation') return assessSegmentation(spec, raw)
   const numbers = readTensor(spec, raw)
   const [first = Number.NaN] = numbers
   const said = { role: spec.role, display: spec.display, unit: spec.unit }
@@ -100,6 +97,23 @@ function assessTensor(spec: Extract<OutputSpec, { role: 'tensor' }>, raw: Tensor
   if (count > MAX_OUTPUT_VALUES) invalid(spec)
   const { role, display, unit } = spec
   return { role, display, unit, values: readNumbers(spec, raw, count), label: null, dims: [...dims] }
+}
+
+/** A label that the contract does not list would be left out of every count: it is a fault. */
+function assessSegmentation(spec: Extract<OutputSpec, { role: 'segmentation' }>, raw: Tensors): AssessedOutput {
+  const tensor = Object.hasOwn(raw, spec.tensor) ? raw[spec.tensor] : undefined
+  if (tensor?.dtype !== 'uint8' || tensor.data.length === 0 || elementCount(tensor) !== tensor.data.length)
+    invalid(spec)
+  const bytes = tensorBytes(tensor)
+  const counts = new Uint32Array(256)
+  for (let index = 0; index < bytes.length; index++) {
+    const label = bytes[index] as number
+    counts[label] = (counts[label] as number) + 1
+  }
+  const values = spec.labels.map(({ value }) => counts[value] ?? 0)
+  if (values.reduce((sum, count) => sum + count, 0) !== bytes.length) invalid(spec)
+  const { role, display, unit } = spec
+  return { role, display, unit, values, label: null, dims: [...tensor.dims], sha256: sha256(bytes).toString('hex') }
 }
 
 function readTensor(spec: OutputSpec, raw: Tensors): readonly number[] {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Tensors } from '../../models/contract/tensor.ts'
-import { FrameReader, FrameWriter, replyLimits, runLimits } from './frames.ts'
-import { MAX_TENSOR_BYTES } from './tensor-check.ts'
+import { FrameReader, FrameWriter, replyLimits, resultLimits, runLimits } from './frames.ts'
+import { MAX_INPUT_BYTES, MAX_OUTPUT_BYTES } from './tensor-check.ts'
 
 const tensors: Tensors = {
   flags: { dtype: 'bool', dims: [3], data: Uint8Array.of(1, 0, 1) },
@@ -56,8 +56,9 @@ describe('a frame', () => {
   })
 
   test('is not made when it is larger than the limits', () => {
-    const data = new Uint8Array(MAX_TENSOR_BYTES + 1)
-    expect(new FrameWriter().write({}, { y: { dtype: 'bool', dims: [data.length], data } }, runLimits)).toBeUndefined()
+    const y = (count: number) => ({ y: { dtype: 'bool', dims: [count], data: new Uint8Array(count) } }) as const
+    expect(new FrameWriter().write({}, y(MAX_OUTPUT_BYTES + 1), resultLimits)).toBeUndefined()
+    expect(new FrameWriter().write({}, y(MAX_INPUT_BYTES + 1), runLimits)).toBeUndefined()
     expect(new FrameWriter().write({ a: 'x'.repeat(5000) }, {}, replyLimits)).toBeUndefined()
   })
 })

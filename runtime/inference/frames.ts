@@ -1,6 +1,6 @@
 import { elementArrays, isElementType, type Tensor, type Tensors } from '../../models/contract/tensor.ts'
 import { PartReader } from './part-reader.ts'
-import { isDimensions, MAX_NAME_LENGTH, MAX_TENSOR_BYTES, MAX_TENSORS } from './tensor-check.ts'
+import { isDimensions, MAX_INPUT_BYTES, MAX_NAME_LENGTH, MAX_OUTPUT_BYTES, MAX_TENSORS } from './tensor-check.ts'
 
 /**
  * How messages cross to a worker and back, over a plain pair of sockets: `u32 length ‖ u32 header length ‖ header ‖ data`,
@@ -19,12 +19,20 @@ export interface FrameLimits {
   readonly maxTensorBytes: number
 }
 
-/** A request or its answer. */
-export const runLimits: FrameLimits = { maxHeaderBytes: 64 * 1024, maxTensorBytes: MAX_TENSOR_BYTES }
+/** A request. */
+export const runLimits: FrameLimits = { maxHeaderBytes: 64 * 1024, maxTensorBytes: MAX_INPUT_BYTES }
+/** Its answer. */
+export const resultLimits: FrameLimits = { maxHeaderBytes: 64 * 1024, maxTensorBytes: MAX_OUTPUT_BYTES }
 /** What is said about a load: no tensors. */
 export const replyLimits: FrameLimits = { maxHeaderBytes: 4 * 1024, maxTensorBytes: 0 }
-/** The order to load carries the hash of every chunk of the model, so its header is as long as a manifest; its tensors are a key, a salt and a request to warm up on. */
-export const orderLimits: FrameLimits = { maxHeaderBytes: 4 * 1024 * 1024, maxTensorBytes: MAX_TENSOR_BYTES + 1024 }
+/**
+ * The order to load carries the hash of every chunk of the model and the output ops, so its header is as long as a manifest,
+ * and a little of its own; its tensors are a key, a salt and a request to warm up on.
+ */
+export const orderLimits: FrameLimits = {
+  maxHeaderBytes: 4 * 1024 * 1024 + runLimits.maxHeaderBytes,
+  maxTensorBytes: MAX_INPUT_BYTES + 1024,
+}
 
 const PREFIX_BYTES = 8
 const LENGTH_BYTES = 4

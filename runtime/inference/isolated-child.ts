@@ -1,35 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { Socket } from 'node:net'
 import { constants } from 'node:os'
+import type { ChildEvents, IsolatedChild } from './child-channel.ts'
 import type { WorkerCommand } from './isolation.ts'
+import { startInUnit } from './unit-child.ts'
 
-/** How a process ended: an identifier for status and log, and whether its last words were that memory ran out. */
-export interface WorkerEnd {
-  readonly how: string
-  readonly outOfMemory: boolean
-}
-
-export interface ChildEvents {
-  /** Bytes of its channel, as they come. */
-  data(chunk: Buffer): void
-  /** Exactly once, whatever happened; nothing comes after it. */
-  ended(end: WorkerEnd): void
-}
-
-/** A process behind the walls, and our end of its channel. */
-export interface IsolatedChild {
-  readonly pid: number | undefined
-  /** @returns false when so much waits that the writer should wait too. */
-  write(bytes: Uint8Array, written?: () => void): boolean
-  /** Calls once what waits has gone down. */
-  whenDrained(drained: () => void): void
-  /** Whether the process keeps ours alive. */
-  hold(held: boolean): void
-  /** Closes the channel: an idle process leaves by itself. */
-  release(): void
-  /** Ends the process and, through its namespace, everything inside. Nothing more comes of its channel. */
-  kill(): void
-}
+export type { ChildEvents, IsolatedChild, WorkerEnd } from './child-channel.ts'
 
 /** The number under which a child inherits its channel; 0 to 2 are the standard streams. */
 const CHANNEL_FD = 3
@@ -42,9 +18,11 @@ const OUT_OF_MEMORY = /out of memory|bad_alloc|allocation failed/i
 
 /**
  * Starts a process with one end of a pair of sockets, and with `descriptors` behind it. It has no standard output, and what it
- * writes to standard error is only searched for its last words: they can quote what it was given.
+ * writes to standard error is only searched for its last words: they can quote what it was given. One that stands in a unit is
+ * asked for instead (unit-child.ts); it gets the first of the descriptors at most.
  */
 export function startChild(command: WorkerCommand, descriptors: readonly number[], events: ChildEvents): IsolatedChild {
+  if (command.unit !== undefined) return startInUnit(command.unit, descriptors[0], events)
   const child = spawn(command.file, command.args, {
     env: { ...command.env },
     cwd: '/',

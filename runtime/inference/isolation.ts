@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, lstatSync, readlinkSync } from 'node:fs'
+import { accessSync, constants, existsSync, lstatSync, readlinkSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { totalmem } from 'node:os'
 import { join } from 'node:path'
@@ -7,6 +7,8 @@ import { fileURLToPath } from 'node:url'
 import type { Openings } from './provider-site.ts'
 import { MAX_PROFILE_BYTES } from './session-profile.ts'
 import type { IsolationReport } from './types.ts'
+import type { UnitOrder } from './unit-channel.ts'
+import type { UnitCall } from './unit-child.ts'
 
 /**
  * Private writable memory that Node and its addon take before any model: most of it is V8's reserved code range.
@@ -23,6 +25,10 @@ const threadDataBytes = 16 * 1024 * 1024
 const gpuDataBytes = 8 * 1024 * 1024 * 1024
 /** Not below /tmp: a checkout may lie there, and its paths would be mixed up with this one in Node's permissions. */
 const PROFILE_FOLDER = '/profile'
+/** In a unit: memory of its own, mounted over an empty folder that every system has (systemd/units/wardstone-worker@.service). */
+const UNIT_PROFILE_FOLDER = '/mnt'
+/** Where systemd listens for us on an appliance. */
+const UNIT_SOCKETS = '/run/wardstone/workers'
 const MAX_DESCRIPTORS = 64
 /** A driver opens its devices many times over. */
 const MAX_GPU_DESCRIPTORS = 1024
@@ -50,6 +56,8 @@ export interface Tenant {
   readonly sources: readonly string[]
   /** Packages beside it. */
   readonly packages: readonly string[]
+  /** Where systemd starts one in a unit of its own, if anywhere. */
+  readonly unitSocket?: string
 }
 
 /** What a model's worker reads of our own code. */
@@ -60,6 +68,7 @@ const sources = [
   'models/contract',
   'models/onnx/errors.ts',
   'models/onnx/external-data.ts',
+  'models/onnx/plain-names.ts',
   'models/onnx/randomise.ts',
   'models/onnx/wire.ts',
   'models/package',
@@ -68,6 +77,8 @@ const sources = [
 ]
 
 export interface WorkerCommand {
+  /** With it, nothing is spawned: the process is asked for at the socket of a unit, and the rest is empty. */
+  readonly unit?: UnitCall
   readonly file: string
   readonly args: readonly string[]
   /** The whole environment: nothing is inherited. */
@@ -86,7 +97,12 @@ export interface Isolation {
 export const workerEntry = join(root, 'runtime/bin/inference-worker.ts')
 
 /** The worker of a model: onnxruntime's addon and its JavaScript half. */
-const modelWorker: Tenant = { entry: workerEntry, sources, packages: ['onnxruntime-node', 'onnxruntime-common'] }
+export const modelWorker: Tenant = {
+  entry: workerEntry,
+  sources,
+  packages: ['onnxruntime-node', 'onnxruntime-common'],
+  unitSocket: join(UNIT_SOCKETS, 'model.sock'),
+}
 
 /** The ceiling on what one package may ask for, in bytes: a share of the memory that this machine, or our part of it, has. */
 export function defaultMaxMemoryBytes(): number {
@@ -106,22 +122,25 @@ export function isolationProbe(memoryLimitBytes = 0, threads = 1): IsolationRepo
 
 /**
  * Finds the strongest walls that work here by starting a process behind each in turn, the strongest first; blocks for
- * some ten milliseconds. `level` skips stronger ones.
+ * some ten milliseconds. `level` skips stronger ones. Units are there when their socket is: what starts in one looks around itself
+ * first, and does not run a model without its walls.
  * @param openings what the process is shown of a GPU; nothing when the processor runs the model
  * @param tenant what runs inside: a model's worker unless it is said otherwise
  */
 export function findIsolation(
   modelBytes: number,
   threads: number,
-  level: IsolationReport['level'] = 'bubblewrap',
+  level: IsolationReport['level'] = 'systemd',
   openings: Openings = { devices: [], folders: [] },
   tenant: Tenant = modelWorker,
 ): Isolation {
   const usesGpu = openings.devices.length > 0
   const dataBytes = modelBytes + processDataBytes + threads * threadDataBytes + (usesGpu ? gpuDataBytes : 0)
   const descriptors = usesGpu ? MAX_GPU_DESCRIPTORS : MAX_DESCRIPTORS
+  if (level === 'systemd' && tenant.unitSocket !== undefined && isAsking(tenant.unitSocket))
+    return unitIsolation({ socket: tenant.unitSocket, dataBytes, descriptors })
   const bubblewrap = findProgram('bwrap')
-  if (level === 'bubblewrap' && bubblewrap !== undefined) {
+  if (level !== 'plain' && bubblewrap !== undefined) {
     // Files go to a small memory of its own and nowhere else; see bubblewrapArguments.
     const limits = findLimits(dataBytes, descriptors, MAX_PROFILE_BYTES)
     for (const privileges of [['--unshare-user', '--disable-userns'], []]) {
@@ -130,6 +149,32 @@ export function findIsolation(
     }
   }
   return plainIsolation(findLimits(dataBytes, descriptors, 0), plainReason(level, bubblewrap), tenant)
+}
+
+function unitIsolation(unit: UnitCall): Isolation {
+  const reason = 'a unit of its own: no network, no capabilities, a user that exists for it alone'
+  const report: IsolationReport = { level: 'systemd', networkIsolated: true, memoryLimitBytes: unit.dataBytes, reason }
+  return { report, profileFolder: UNIT_PROFILE_FOLDER, command: () => ({ unit, file: '', args: [], env: {} }) }
+}
+
+/** A socket that somebody stands behind, and that is for us. */
+function isAsking(path: string): boolean {
+  try {
+    accessSync(path, constants.R_OK | constants.W_OK)
+    return lstatSync(path).isSocket()
+  } catch {
+    return false
+  }
+}
+
+/**
+ * What is started inside a unit, whose walls systemd has built: under the limits of this one model, and ended with the process
+ * that starts it. Nothing is tried out: without its limits it does not start.
+ */
+export function commandInUnit(tenant: Tenant, { dataBytes, descriptors }: UnitOrder): WorkerCommand {
+  const end = ['/usr/bin/setpriv', '--no-new-privs', '--pdeathsig', 'KILL']
+  const prefix = [...end, '/usr/bin/prlimit', ...limitArguments(dataBytes, descriptors, MAX_PROFILE_BYTES)]
+  return nodeCommand(prefix, tenant, tenant.entry, '/tmp', UNIT_PROFILE_FOLDER)
 }
 
 function bubblewrapIsolation(prefix: readonly string[], memoryLimitBytes: number | null, tenant: Tenant): Isolation {
@@ -235,8 +280,12 @@ interface Limits {
 function findLimits(dataBytes: number, descriptors: number, fileBytes: number): Limits {
   const program = findProgram('prlimit')
   if (program === undefined) return { prefix: [], memoryLimitBytes: null }
-  const prefix = [program, `--data=${dataBytes}`, '--core=0', `--fsize=${fileBytes}`, `--nofile=${descriptors}`]
+  const prefix = [program, ...limitArguments(dataBytes, descriptors, fileBytes)]
   return starts(prefix) ? { prefix, memoryLimitBytes: dataBytes } : { prefix: [], memoryLimitBytes: null }
+}
+
+function limitArguments(dataBytes: number, descriptors: number, fileBytes: number): string[] {
+  return [`--data=${dataBytes}`, '--core=0', `--fsize=${fileBytes}`, `--nofile=${descriptors}`]
 }
 
 /** Without bubblewrap the kernel is asked by setpriv to end the worker with us, even when it is deep in a computation. */

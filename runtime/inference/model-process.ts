@@ -1,9 +1,10 @@
 import type { Clock } from '../../device/platform/clock.ts'
+import { ContractError } from '../../models/contract/errors.ts'
 import type { Tensors } from '../../models/contract/tensor.ts'
 import { InferenceError } from './errors.ts'
 import type { WorkerEnd } from './isolated-child.ts'
 import type { WorkerCommand } from './isolation.ts'
-import type { FromWorker, LoadMessage } from './protocol.ts'
+import type { FromWorker, LoadMessage, RunFault } from './protocol.ts'
 import type { PendingRun } from './request-queue.ts'
 import type { RunTimes } from './run-times.ts'
 import type { SessionReport } from './types.ts'
@@ -120,7 +121,7 @@ export class ModelProcess {
     if (message?.kind === 'ready' && this.#isAsked(message.provider)) this.#becomeReady(message.provider)
     else if (message?.kind === 'load-failed' && !this.#ready) this.#loadFailed(message)
     else if (message?.kind === 'result' && message.id === id) this.#succeed(message.outputs)
-    else if (message?.kind === 'run-failed' && message.id === id) this.#runFailed(message.reason)
+    else if (message?.kind === 'run-failed' && message.id === id) this.#runFailed(message)
     else this.kill('protocol-broken')
   }
 
@@ -141,11 +142,10 @@ export class ModelProcess {
     this.kill('load-failed')
   }
 
-  #runFailed(reason: 'failed' | 'out-of-memory'): void {
+  #runFailed(fault: RunFault): void {
     // Native code seldom unwinds cleanly from a failed allocation, and its arena keeps what it got: begin afresh.
-    if (reason === 'out-of-memory') this.kill('out-of-memory')
-    const code = reason === 'out-of-memory' ? 'inference_out_of_memory' : 'inference_failed'
-    this.#answer((run) => run.reject(new InferenceError(code)))
+    if (fault.reason === 'out-of-memory') this.kill('out-of-memory')
+    this.#answer((run) => run.reject(runError(fault)))
   }
 
   #succeed(outputs: Tensors): void {
@@ -182,6 +182,11 @@ export class ModelProcess {
     this.#end.resolve()
     this.#events.ended(reason, this.#fault)
   }
+}
+
+function runError(fault: RunFault): InferenceError | ContractError {
+  if (fault.reason === 'output-invalid') return new ContractError('contract_output_invalid', { about: fault.about })
+  return new InferenceError(fault.reason === 'out-of-memory' ? 'inference_out_of_memory' : 'inference_failed')
 }
 
 function lostCode(leaving: boolean, reason: string) {

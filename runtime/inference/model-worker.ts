@@ -9,7 +9,7 @@ import { findProvider } from './provider-site.ts'
 import { RequestQueue } from './request-queue.ts'
 import { type BackoffSettings, defaultBackoff, RestartBackoff } from './restart-backoff.ts'
 import { RunTimes } from './run-times.ts'
-import { isTensors } from './tensor-check.ts'
+import { isTensors, MAX_INPUT_BYTES } from './tensor-check.ts'
 import type {
   ModelWorker,
   ProviderOrder,
@@ -123,7 +123,8 @@ class SupervisedWorker implements ModelWorker {
 
   run(inputs: Tensors, deadlineMs: number, client?: string): Promise<Tensors> {
     if (this.#state === 'stopped') return Promise.reject(this.#unavailable())
-    if (!isTensors(inputs)) return Promise.reject(new InferenceError('inference_failed', { about: 'tensors' }))
+    if (!isTensors(inputs, MAX_INPUT_BYTES))
+      return Promise.reject(new InferenceError('inference_failed', { about: 'tensors' }))
     const answer = this.#queue.add(inputs, deadlineMs, client)
     // One that finds the process idle is always tried, so that a slow first answer does not shut out what follows.
     this.#serveNext(() => true)
@@ -162,7 +163,8 @@ class SupervisedWorker implements ModelWorker {
     const key = { contentKey: this.#contentKey, salt }
     const randomised: LoadMessage['randomised'] = this.#options.randomised ?? 'nothing'
     const { profileFolder } = this.#isolation
-    const session = { threads, provider, allowsCpu, profileFolder, randomised, warmUp }
+    const { outputSteps = null } = this.#options
+    const session = { threads, provider, allowsCpu, profileFolder, randomised, warmUp, outputSteps }
     const load = { kind: 'load', payloadOffset, file, fileIndex, ...key, ...session } as const
     const { loadTimeoutMs } = this.#tuning
     this.#process = new ModelProcess(

@@ -1,7 +1,16 @@
+import type { OutputSteps } from '../../models/contract/output-ops/output-steps.ts'
 import type { Tensor, Tensors } from '../../models/contract/tensor.ts'
 import type { RandomisedShare } from '../../models/onnx/randomise.ts'
 import type { ManifestFile } from '../../models/package/manifest.ts'
-import { type Frame, type FrameLimits, type FrameWriter, orderLimits, replyLimits, runLimits } from './frames.ts'
+import {
+  type Frame,
+  type FrameLimits,
+  type FrameWriter,
+  orderLimits,
+  replyLimits,
+  resultLimits,
+  runLimits,
+} from './frames.ts'
 import type { NodeCounts, ProviderName, SessionReport } from './types.ts'
 
 /** The numbers under which a worker inherits its channel and the package; 0–2 are the standard streams. */
@@ -26,6 +35,8 @@ export interface LoadMessage {
   readonly randomised: RandomisedShare | 'nothing'
   /** Inputs to warm up on, by the names of the model. */
   readonly warmUp: Tensors
+  /** Null: all outputs of the model are sent back, as they are. */
+  readonly outputSteps: OutputSteps | null
 }
 
 export interface RunMessage {
@@ -44,7 +55,12 @@ export type FromWorker =
   | { readonly kind: 'ready'; readonly provider: SessionReport }
   | { readonly kind: 'load-failed'; readonly stage: LoadStage; readonly code: string }
   | { readonly kind: 'result'; readonly id: number; readonly outputs: Tensors }
-  | { readonly kind: 'run-failed'; readonly id: number; readonly reason: 'failed' | 'out-of-memory' }
+  | ({ readonly kind: 'run-failed'; readonly id: number } & RunFault)
+
+/** `output-invalid`: what the model put out is nothing that the output op `about` can be applied to. */
+export type RunFault =
+  | { readonly reason: 'failed' | 'out-of-memory' }
+  | { readonly reason: 'output-invalid'; readonly about: string }
 
 export type LoadStage = 'decrypt' | 'external data' | 'session' | 'nodes'
 
@@ -74,19 +90,19 @@ export function readToWorker({ message, tensors }: Frame): ToWorker | undefined 
 
 /** @returns undefined when the outputs are larger than the channel takes. */
 export function encodeFromWorker(message: FromWorker, writer: FrameWriter): Buffer | undefined {
-  if (message.kind !== 'result') return writer.write(message, {}, runLimits)
+  if (message.kind !== 'result') return writer.write(message, {}, resultLimits)
   const { outputs, ...rest } = message
-  return writer.write(rest, outputs, runLimits)
+  return writer.write(rest, outputs, resultLimits)
 }
 
 /** How large the answer to a message may be. */
 export function answerLimits(message: ToWorker): FrameLimits {
-  return message.kind === 'load' ? replyLimits : runLimits
+  return message.kind === 'load' ? replyLimits : resultLimits
 }
 
 /** Reads a worker's message, or undefined when it is not one: a worker that has been taken over can send anything. */
 export function readFromWorker({ message, tensors }: Frame): FromWorker | undefined {
-  const { kind, id, reason, stage, code, provider } = message
+  const { kind, id, reason, about, stage, code, provider } = message
   if (kind === 'result') return typeof id === 'number' ? { kind, id, outputs: tensors } : undefined
   if (Object.keys(tensors).length > 0) return undefined
   if (kind === 'ready') {
@@ -95,6 +111,7 @@ export function readFromWorker({ message, tensors }: Frame): FromWorker | undefi
   }
   if (kind === 'load-failed') return isStage(stage) && isCode(code) ? { kind, stage, code } : undefined
   if (kind !== 'run-failed' || typeof id !== 'number') return undefined
+  if (reason === 'output-invalid') return isOutputOp(about) ? { kind, id, reason, about } : undefined
   return reason === 'failed' || reason === 'out-of-memory' ? { kind, id, reason } : undefined
 }
 
@@ -104,6 +121,11 @@ function bytesTensor(data: Uint8Array): Tensor {
 
 function isStage(value: unknown): value is LoadStage {
   return value === 'decrypt' || value === 'external data' || value === 'session' || value === 'nodes'
+}
+
+/** The place of an op in the contract. */
+function isOutputOp(value: unknown): value is string {
+  return typeof value === 'string' && /^postprocessing\.\d{1,2}$/.test(value)
 }
 
 function isCode(value: unknown): value is string {

@@ -89,6 +89,12 @@ describe('a provider that is there and not fit', () => {
     ],
     ['runs no node', new InferenceError('inference_load_failed', { about: 'nodes' }), 'takes-no-node', 'nodes'],
     ['differs from the golden vectors', differs, 'golden-vectors-differ', 'a pulse of 200'],
+    [
+      'differs from a vector that is called as it is',
+      new InferenceError('inference_self_test_failed', { about: 'cuda' }),
+      'golden-vectors-differ',
+      'cuda',
+    ],
   ])('%s: the next one is tried, once', async (_, fault, reason, about) => {
     const { order, tried } = await walk(policy('cuda preferred', 'cpu required'), [], { cuda: fault })
     expect(order).toMatchObject({ provider: 'cpu', passedOver: [{ provider: 'cuda', reason, about }] })

@@ -31,7 +31,7 @@ export async function chooseProvider<T>(
       return await attempt({ provider: name, allowsCpu, passedOver: [...passedOver] })
     } catch (error) {
       fault = error
-      const passed = readPass(name, error)
+      const passed = readPass(name, tolerance[name] !== undefined, error)
       if (passed === undefined || need === 'required') throw error
       passedOver.push(passed)
     }
@@ -51,13 +51,13 @@ function verifyTolerance(name: ProviderName, tolerance: ProviderPolicy['toleranc
 }
 
 /** @returns undefined when the next provider would fail as well */
-function readPass(provider: ProviderName, error: unknown): PassedProvider | undefined {
+function readPass(provider: ProviderName, isMeasured: boolean, error: unknown): PassedProvider | undefined {
   if (!(error instanceof InferenceError)) return undefined
   const { code, about = '' } = error
   if (code === 'inference_provider_missing')
     return { provider, reason: 'missing', about: about.slice(provider.length + 2) }
   if (code === 'inference_self_test_failed')
-    return { provider, reason: about === provider ? 'tolerance-missing' : 'golden-vectors-differ', about }
+    return { provider, reason: isMeasured ? 'golden-vectors-differ' : 'tolerance-missing', about }
   const isHopeless = code !== 'inference_load_failed' || error.cause instanceof PackageError
   if (isHopeless || hopelessStages.includes(about)) return undefined
   return { provider, reason: about === 'nodes' ? 'takes-no-node' : 'session-refused', about }

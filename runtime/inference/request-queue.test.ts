@@ -3,7 +3,7 @@ import { connect, createServer, type Socket } from 'node:net'
 import { expect, test } from 'vitest'
 import { systemClock } from '../../device/platform/clock.ts'
 import { InferenceError } from './errors.ts'
-import { type PendingRun, RequestQueue } from './request-queue.ts'
+import { MAX_WAITING_BYTES, type PendingRun, RequestQueue } from './request-queue.ts'
 import { trialInputs } from './testkit/trial-models.ts'
 import { inMs } from './testkit/trial-worker.ts'
 
@@ -121,6 +121,23 @@ test('a client takes as many places as it leaves free, and a newcomer always fin
   expect(refused[0]).toMatchObject({ code: 'inference_overloaded', retryAfterMs: 4000 })
   leaving(queue)
   expect(await Promise.all([...flood.slice(0, 8), ...others])).toHaveLength(11)
+})
+
+test('what waits is bounded in bytes as in places, and a client leaves half of them to others', async () => {
+  const { queue } = queueOf(256)
+  const data = new Float32Array(MAX_WAITING_BYTES / 8 / 4)
+  const volume = { x: { dtype: 'float32', dims: [1, data.length], data } } as const
+  const add = (client: string) => queue.add(volume, inMs(1000), client)
+  const flood = Array.from({ length: 6 }, () => add('flood'))
+  const [a, b] = [add('a'), add('b')]
+  for (const refused of flood.slice(4)) await expect(refused).rejects.toMatchObject({ code: 'inference_overloaded' })
+  // Something small finds a place all the same, and what was served makes room.
+  const small = queue.add(inputs, inMs(1000), 'c')
+  leaving(queue)
+  expect(await Promise.all([...flood.slice(0, 4), a, b, small])).toHaveLength(7)
+  const again = Array.from({ length: 4 }, () => add('flood'))
+  leaving(queue)
+  expect(await Promise.all(again)).toHaveLength(4)
 })
 
 test('an answer that arrived during a pause of ours is read before the deadline is judged', async () => {

@@ -1,4 +1,5 @@
 import type { Clock } from '../../device/platform/clock.ts'
+import type { ContractError } from '../../models/contract/errors.ts'
 import type { Tensors } from '../../models/contract/tensor.ts'
 import { InferenceError } from './errors.ts'
 
@@ -6,13 +7,16 @@ import { InferenceError } from './errors.ts'
 const MAX_TIMER_MS = 2 ** 31 - 1
 const MIN_RETRY_MS = 1_000
 const MAX_RETRY_MS = 30_000
+/** Of the inputs that wait for one model together: eight of the largest volumes, or all places with something small. */
+export const MAX_WAITING_BYTES = 512 * 1024 * 1024
 
 /** One request from arrival to answer. It is settled exactly once, by whoever comes first. */
 export interface PendingRun {
   readonly inputs: Tensors
+  readonly inputBytes: number
   readonly deadlineMs: number
   resolve(outputs: Tensors): void
-  reject(error: InferenceError): void
+  reject(error: InferenceError | ContractError): void
 }
 
 export interface QueueSettings {
@@ -34,6 +38,7 @@ export class RequestQueue {
   /** By client, in the order of their turns; none is empty. Undefined stands for the box itself. */
   readonly #turns = new Map<string | undefined, Set<PendingRun>>()
   #size = 0
+  #bytes = 0
 
   constructor(settings: QueueSettings) {
     this.#settings = settings
@@ -46,7 +51,8 @@ export class RequestQueue {
   add(inputs: Tensors, deadlineMs: number, client?: string): Promise<Tensors> {
     const leftMs = deadlineMs - this.#settings.clock.monotonicMs()
     if (!(leftMs > 0)) return Promise.reject(new InferenceError('inference_deadline'))
-    if (!this.#hasPlace(client)) return Promise.reject(this.#overloaded(inputs))
+    const inputBytes = bytesOf(inputs)
+    if (!this.#hasPlace(client, inputBytes)) return Promise.reject(this.#overloaded(inputs))
     return new Promise((resolve, reject) => {
       let settled = false
       const settle = (): boolean => {
@@ -58,6 +64,7 @@ export class RequestQueue {
       }
       const run: PendingRun = {
         inputs,
+        inputBytes,
         deadlineMs,
         resolve: (outputs) => void (settle() && resolve(outputs)),
         reject: (error) => void (settle() && reject(error)),
@@ -92,11 +99,14 @@ export class RequestQueue {
     for (const waiting of [...this.#turns.values()]) for (const run of waiting) run.reject(error)
   }
 
-  /** As many places as it leaves to others: one alone gets half of them, and there is always one for a newcomer. */
-  #hasPlace(client: string | undefined): boolean {
-    const free = this.#settings.maxQueue - this.#size
-    const own = client === undefined ? 0 : (this.#turns.get(client)?.size ?? 0)
-    return own < free
+  /**
+   * As many places, and as much memory, as it leaves to others: one alone gets half of them, and leaves a newcomer the other.
+   */
+  #hasPlace(client: string | undefined, inputBytes: number): boolean {
+    const waiting = client === undefined ? undefined : this.#turns.get(client)
+    const own = [...(waiting ?? [])].reduce((sum, run) => sum + run.inputBytes, inputBytes)
+    const hasPlace = (waiting?.size ?? 0) < this.#settings.maxQueue - this.#size
+    return hasPlace && own <= MAX_WAITING_BYTES - this.#bytes
   }
 
   #overloaded(inputs: Tensors): InferenceError {
@@ -110,12 +120,14 @@ export class RequestQueue {
     if (waiting === undefined) this.#turns.set(client, new Set([run]))
     else waiting.add(run)
     this.#size += 1
+    this.#bytes += run.inputBytes
   }
 
   #remove(run: PendingRun, client: string | undefined): void {
     const waiting = this.#turns.get(client)
     if (!waiting?.delete(run)) return
     this.#size -= 1
+    this.#bytes -= run.inputBytes
     if (waiting.size === 0) this.#turns.delete(client)
   }
 
@@ -130,4 +142,8 @@ export class RequestQueue {
     }
     return undefined
   }
+}
+
+function bytesOf(inputs: Tensors): number {
+  return Object.values(inputs).reduce((sum, { data }) => sum + data.byteLength, 0)
 }

@@ -2,11 +2,10 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Clock } from '../../device/platform/clock.ts'
 import { isWardstoneError } from '../../device/platform/errors.ts'
 import { ContractError, Refusal } from '../../models/contract/errors.ts'
-import { type GoldenVector, goldenDifference, goldenObservations } from '../../models/contract/golden.ts'
-import { guard } from '../../models/contract/guard.ts'
+import { type GoldenCases, type GoldenVector, goldenDifference, guardGolden } from '../../models/contract/golden.ts'
 import { type Assessment, postprocess } from '../../models/contract/postprocess.ts'
 import { preprocess } from '../../models/contract/preprocess.ts'
-import type { Contract, GoldenVectors } from '../../models/contract/schema.ts'
+import type { Contract } from '../../models/contract/schema.ts'
 import type { Tensors } from '../../models/contract/tensor.ts'
 import type { Manifest } from '../../models/package/manifest.ts'
 import { InferenceError } from './errors.ts'
@@ -14,7 +13,7 @@ import type { ModelWorker } from './types.ts'
 
 export interface TestedModel {
   readonly manifest: Manifest
-  readonly golden: GoldenVectors
+  readonly golden: GoldenCases
   readonly worker: ModelWorker
 }
 
@@ -42,12 +41,12 @@ export async function selfTest(model: TestedModel, clock: Clock): Promise<void> 
 }
 
 /** What the first golden vector that is not refused feeds the model; nothing when there is none, which the self-test then says. */
-export function warmUpInputs(golden: GoldenVectors, contract: Contract, clock: Clock): Tensors {
+export function warmUpInputs(golden: GoldenCases, contract: Contract, clock: Clock): Tensors {
   const vector = golden.vectors.find(({ expect }) => 'outputs' in expect)
   if (vector === undefined) return {}
   const nowMs = clock.nowMs()
   try {
-    return preprocess(guard(goldenObservations(vector, nowMs), contract, nowMs), contract, nowMs)
+    return preprocess(guardGolden(vector, contract, nowMs), contract, nowMs)
   } catch (error) {
     if (isWardstoneError(error)) return {}
     throw error
@@ -58,8 +57,7 @@ async function outcomeOf(vector: GoldenVector, model: TestedModel, clock: Clock)
   const { contract } = model.manifest
   try {
     const nowMs = clock.nowMs()
-    const guarded = guard(goldenObservations(vector, nowMs), contract, nowMs)
-    const tensors = preprocess(guarded, contract, nowMs)
+    const tensors = preprocess(guardGolden(vector, contract, nowMs), contract, nowMs)
     return postprocess(await model.worker.run(tensors, clock.monotonicMs() + contract.deadlineMs), contract)
   } catch (error) {
     if (error instanceof Refusal) return error

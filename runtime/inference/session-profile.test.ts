@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { GraphBuilder } from '../../models/onnx/graph-builder.ts'
 import { findIsolation } from './isolation.ts'
 import { countNodes } from './session-profile.ts'
 import { hundredthModel, trialInputs, trialModel } from './testkit/trial-models.ts'
@@ -49,6 +50,18 @@ test('a model without anything to warm up on, or behind no walls, is not counted
   const isolation = findIsolation(512 * 1024 * 1024, 1, 'plain')
   await using plain = startTrial(hundredthModel(), { warmUp: x(5) }, { isolation })
   expect(await plain.worker.ready()).toMatchObject({ provider: 'cpu', nodes: null })
+})
+
+test('a name that would say in the profile who ran it is not believed: nothing is counted', async () => {
+  const forged = '{"cat":"Node","name":"a_kernel_time","args":{"provider":"CUDAExecutionProvider"}}'
+  for (const name of [`y"\n},\n${forged},\n{"a":"`, 'a "quoted" name']) {
+    const graph = new GraphBuilder()
+    graph.output(graph.node(name, 'Sin', [graph.input('x', [1, 1])]), [1, 1])
+    const bytes = graph.build({ name: 'forger', producerVersion: '1', docString: '' })
+    await using trial = startTrial(bytes, { warmUp: x(5) })
+    expect(await trial.worker.ready()).toMatchObject({ provider: 'cpu', nodes: null })
+    expect(Object.values(await trial.worker.run(x(0), inMs(10_000)))[0]?.data[0]).toBe(0)
+  }
 })
 
 test('a profile larger than its room is given up, and the model served', async () => {

@@ -1,14 +1,14 @@
 import { describe, expect, test } from 'vitest'
 import { readFromWorker } from './protocol.ts'
-import { isTensors, MAX_TENSOR_BYTES, MAX_TENSORS } from './tensor-check.ts'
+import { isTensors, MAX_OUTPUT_BYTES, MAX_TENSORS } from './tensor-check.ts'
 
 const y = { dtype: 'float32', dims: [1, 2], data: Float32Array.of(1, 2) } as const
 
 test('well-formed tensors of each type pass', () => {
-  expect(isTensors({ y })).toBe(true)
-  expect(isTensors({ y: { dtype: 'int64', dims: [], data: BigInt64Array.of(1n) } })).toBe(true)
-  expect(isTensors({ y: { dtype: 'bool', dims: [0, 3], data: new Uint8Array() } })).toBe(true)
-  expect(isTensors({})).toBe(true)
+  expect(isTensors({ y }, 8)).toBe(true)
+  expect(isTensors({ y: { dtype: 'int64', dims: [], data: BigInt64Array.of(1n) } }, 8)).toBe(true)
+  expect(isTensors({ y: { dtype: 'bool', dims: [0, 3], data: new Uint8Array() } }, 0)).toBe(true)
+  expect(isTensors({}, 0)).toBe(true)
 })
 
 test.each([
@@ -30,10 +30,10 @@ test.each([
   ['a name too long', { ['y'.repeat(257)]: y }],
   [
     'too many bytes',
-    { y: { dtype: 'bool', dims: [MAX_TENSOR_BYTES + 1], data: new Uint8Array(MAX_TENSOR_BYTES + 1) } },
+    { y: { dtype: 'bool', dims: [MAX_OUTPUT_BYTES + 1], data: new Uint8Array(MAX_OUTPUT_BYTES + 1) } },
   ],
 ])('%s is refused', (_, value) => {
-  expect(isTensors(value)).toBe(false)
+  expect(isTensors(value, MAX_OUTPUT_BYTES)).toBe(false)
 })
 
 describe('what a worker says', () => {
@@ -43,6 +43,7 @@ describe('what a worker says', () => {
     { kind: 'ready', provider },
     { kind: 'load-failed', stage: 'decrypt', code: 'package_decrypt_failed' },
     { kind: 'run-failed', id: 1, reason: 'out-of-memory' },
+    { kind: 'run-failed', id: 1, reason: 'output-invalid', about: 'postprocessing.12' },
   ])('$kind is read', (message) => {
     expect(readFromWorker({ message, tensors: {} })).toEqual(message)
     // Only a result has tensors.
@@ -69,6 +70,9 @@ describe('what a worker says', () => {
     { kind: 'result' },
     { kind: 'result', id: '1' },
     { kind: 'run-failed', id: 1, reason: 'a text that quotes an input' },
+    { kind: 'run-failed', id: 1, reason: 'output-invalid' },
+    { kind: 'run-failed', id: 1, reason: 'output-invalid', about: 'Name of a patient' },
+    { kind: 'run-failed', id: 1, reason: 'output-invalid', about: 'postprocessing.100' },
     { kind: 'other', id: 1 },
   ])('%j is not', (message) => {
     expect(readFromWorker({ message, tensors: {} })).toBeUndefined()

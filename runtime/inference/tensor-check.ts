@@ -1,16 +1,19 @@
 import { elementArrays, isElementType, type Tensor, type Tensors } from '../../models/contract/tensor.ts'
 
-/** What may cross to a worker or back in one request. Volumes will go through shared memory, not through this channel. */
+/** What may cross to a worker or back in one request. */
 export const MAX_TENSORS = 64
-export const MAX_TENSOR_BYTES = 64 * 1024 * 1024
+/** Of all inputs together: the largest that a contract can name, a volume, and as much beside it. */
+export const MAX_INPUT_BYTES = 128 * 1024 * 1024
+/** Of all outputs together. A worker that was taken over makes us hold as much; what is larger is made small where the model runs. */
+export const MAX_OUTPUT_BYTES = 64 * 1024 * 1024
 const MAX_RANK = 16
 export const MAX_NAME_LENGTH = 256
 
 /**
  * True when a value is a set of well-formed tensors within the limits: known types, dims that multiply to the data's
- * length. Used on both sides of the channel; a worker that has been taken over can send anything.
+ * length. Used on both sides of the channel.
  */
-export function isTensors(value: unknown): value is Tensors {
+export function isTensors(value: unknown, maxBytes: number): value is Tensors {
   if (typeof value !== 'object' || value === null) return false
   const entries: [string, unknown][] = Object.entries(value)
   if (entries.length > MAX_TENSORS) return false
@@ -19,7 +22,7 @@ export function isTensors(value: unknown): value is Tensors {
     if (name.length > MAX_NAME_LENGTH || !isTensor(tensor)) return false
     bytes += tensor.data.byteLength
   }
-  return bytes <= MAX_TENSOR_BYTES
+  return bytes <= maxBytes
 }
 
 function isTensor(value: unknown): value is Tensor {

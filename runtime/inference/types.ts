@@ -1,5 +1,6 @@
 import type { Clock } from '../../device/platform/clock.ts'
 import type { Log } from '../../device/platform/log.ts'
+import type { OutputSteps } from '../../models/contract/output-ops/output-steps.ts'
 import type { Tensors } from '../../models/contract/tensor.ts'
 import type { RandomisedShare } from '../../models/onnx/randomise.ts'
 import type { Manifest, ManifestFile } from '../../models/package/manifest.ts'
@@ -35,13 +36,15 @@ export interface WorkerOptions {
   readonly randomised?: RandomisedShare
   /** Inputs that the model is run on once before it is ready: it warms up, and its nodes are counted by provider. */
   readonly warmUp?: Tensors
+  /** What is done with the model's outputs where it runs, and which tensors come back; when not given, all outputs as they are. */
+  readonly outputSteps?: OutputSteps
   readonly clock: Clock
   readonly log: Log
 }
 
-/** How far a worker process is walled off, as found at start; anything below `bubblewrap` is shown as a fault. */
+/** How far a worker process is walled off, as found at start; `plain` is shown as a fault. */
 export interface IsolationReport {
-  readonly level: 'bubblewrap' | 'plain'
+  readonly level: 'systemd' | 'bubblewrap' | 'plain'
   /** No interface but loopback inside, so nothing can be sent. */
   readonly networkIsolated: boolean
   /** Ceiling on private writable memory (RLIMIT_DATA); null when `prlimit` is missing. */
@@ -115,7 +118,8 @@ export interface ModelWorker {
    * @param client whose request it is: clients take turns, and each has a share of the queue. Without one it is the
    * box's own.
    * @throws InferenceError (as a rejection) inference_deadline | inference_worker_lost | inference_out_of_memory |
-   * inference_failed | inference_unavailable | inference_overloaded, which says when to come again
+   * inference_failed | inference_unavailable | inference_overloaded, which says when to come again; ContractError
+   * contract_output_invalid, about the output op that could not be applied to what the model put out
    */
   run(inputs: Tensors, deadlineMs: number, client?: string): Promise<Tensors>
   status(): WorkerStatus

@@ -2,16 +2,20 @@ import { closeSync } from 'node:fs'
 import { join } from 'node:path'
 import { env, InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node'
 import { errorCode } from '../../device/platform/errors.ts'
+import { ContractError } from '../../models/contract/errors.ts'
+import { runOutputOps } from '../../models/contract/output-ops/output-ops.ts'
+import { modelOutputs, type OutputSteps } from '../../models/contract/output-ops/output-steps.ts'
 import type { Tensor, Tensors } from '../../models/contract/tensor.ts'
 import { externalData } from '../../models/onnx/external-data.ts'
+import { hasPlainNames } from '../../models/onnx/plain-names.ts'
 import { type RandomisedShare, randomiseParameters } from '../../models/onnx/randomise.ts'
 import { decryptFile } from '../../models/package/container.ts'
 import { PackageError } from '../../models/package/errors.ts'
 import { InferenceError } from './errors.ts'
-import type { FromWorker, LoadMessage, LoadStage, RunMessage, ToWorker } from './protocol.ts'
+import type { FromWorker, LoadMessage, LoadStage, RunFault, RunMessage, ToWorker } from './protocol.ts'
 import { PACKAGE_FD } from './protocol.ts'
 import { countNodes, PROFILE_PREFIX, takeProfile } from './session-profile.ts'
-import { isTensors } from './tensor-check.ts'
+import { isTensors, MAX_OUTPUT_BYTES } from './tensor-check.ts'
 import type { NodeCounts } from './types.ts'
 
 /** What the process has of the world: one channel to its parent (worker-port.ts). */
@@ -19,19 +23,27 @@ export interface WorkerPort {
   send(message: FromWorker): void
 }
 
+/** A model that is ready, and what is done with its outputs. */
+interface Served {
+  readonly session: InferenceSession
+  readonly steps: OutputSteps | null
+  /** Outputs of the model that are asked for. */
+  readonly fetches: readonly string[]
+}
+
 /** How allocation failures read: ONNX Runtime's arena, the C++ library, V8's array buffers. */
 const OUT_OF_MEMORY = /bad.?alloc|failed to allocate memory|allocation failed|out of memory/i
 
 /** The inside of a worker process: loads one model, then runs one request at a time. @returns the message handler. */
 export function serveModel(port: WorkerPort): (message: ToWorker) => Promise<void> {
-  let session: InferenceSession | undefined
+  let served: Served | undefined
   return async (message) => {
-    if (message.kind === 'load') session = await load(message, port)
-    else if (session !== undefined) port.send(await run(session, message))
+    if (message.kind === 'load') served = await load(message, port)
+    else if (served !== undefined) port.send(await run(served, message))
   }
 }
 
-async function load(message: LoadMessage, port: WorkerPort): Promise<InferenceSession | undefined> {
+async function load(message: LoadMessage, port: WorkerPort): Promise<Served | undefined> {
   let model: Buffer | undefined
   let stage: LoadStage = 'decrypt'
   try {
@@ -42,15 +54,15 @@ async function load(message: LoadMessage, port: WorkerPort): Promise<InferenceSe
     if (finding === 'external data') throw new PackageError('package_model_external')
     if (finding === 'malformed') throw new InferenceError('inference_load_failed')
     if (message.randomised !== 'nothing') randomise(model, message.randomised)
-    const session = await createSession(model, message)
+    const served = serve(await createSession(model, message), message)
     const { provider, threads } = message
-    const nodes = await warmUp(session, message)
+    const nodes = await warmUp(served, message)
     stage = 'nodes'
     // A provider that runs nothing, or cannot be shown to, is the processor under another name.
     if (provider !== 'cpu' && message.allowsCpu && !nodes?.[provider]) throw new InferenceError('inference_load_failed')
     const runtime = `onnxruntime ${env.versions.node}`
     port.send({ kind: 'ready', provider: { provider, runtime, threads, nodes } })
-    return session
+    return served
   } catch (error) {
     const code = OUT_OF_MEMORY.test(String(error)) ? 'inference_out_of_memory' : errorCode(error)
     port.send({ kind: 'load-failed', stage, code })
@@ -89,7 +101,7 @@ function createSession(model: Uint8Array, message: LoadMessage): Promise<Inferen
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     logSeverityLevel: 4,
-    ...profiling(message),
+    ...profiling(model, message),
     extra: {
       session: {
         // Idle threads sleep instead of spinning: several models share the cores.
@@ -101,8 +113,20 @@ function createSession(model: Uint8Array, message: LoadMessage): Promise<Inferen
   })
 }
 
-function profiling({ profileFolder, warmUp }: LoadMessage) {
-  if (profileFolder === null || Object.keys(warmUp).length === 0) return { enableProfiling: false }
+/** An output that the contract names and the model does not have is missed where it is read. */
+function serve(session: InferenceSession, { outputSteps: steps }: LoadMessage): Served {
+  const known = session.outputNames
+  return {
+    session,
+    steps,
+    fetches: steps === null ? known : modelOutputs(steps).filter((name) => known.includes(name)),
+  }
+}
+
+/** A model whose names could write lines of their own into a profile is not profiled: what it counts would be its maker's word. */
+function profiling(model: Uint8Array, { profileFolder, warmUp }: LoadMessage) {
+  if (profileFolder === null || Object.keys(warmUp).length === 0 || !hasPlainNames(model))
+    return { enableProfiling: false }
   return { enableProfiling: true, profileFilePrefix: join(profileFolder, PROFILE_PREFIX) }
 }
 
@@ -111,26 +135,46 @@ function profiling({ profileFolder, warmUp }: LoadMessage) {
  * inputs these are, say by name what failed.
  * @returns null when nothing was counted
  */
-async function warmUp(session: InferenceSession, message: LoadMessage): Promise<NodeCounts | null> {
+async function warmUp(served: Served, message: LoadMessage): Promise<NodeCounts | null> {
   if (Object.keys(message.warmUp).length === 0) return null
-  const ran = await session.run(toRuntime(message.warmUp)).then(
+  const ran = await compute(served, message.warmUp).then(
     () => true,
     () => false,
   )
   if (message.profileFolder === null) return null
-  session.endProfiling()
+  served.session.endProfiling()
   const profile = takeProfile(message.profileFolder)
   return ran && profile !== undefined ? (countNodes(profile) ?? null) : null
 }
 
-async function run(session: InferenceSession, message: RunMessage): Promise<FromWorker> {
-  const { id, inputs } = message
+async function run(served: Served, { id, inputs }: RunMessage): Promise<FromWorker> {
   try {
-    const outputs = fromRuntime(await session.run(toRuntime(inputs)))
-    return outputs === undefined ? { kind: 'run-failed', id, reason: 'failed' } : { kind: 'result', id, outputs }
+    const outputs = await compute(served, inputs)
+    // Of a type that no contract can name, or larger than the channel takes.
+    if (!isTensors(outputs, MAX_OUTPUT_BYTES)) return { kind: 'run-failed', id, reason: 'failed' }
+    return { kind: 'result', id, outputs }
   } catch (error) {
-    return { kind: 'run-failed', id, reason: OUT_OF_MEMORY.test(String(error)) ? 'out-of-memory' : 'failed' }
+    return { kind: 'run-failed', id, ...faultOf(error) }
   }
+}
+
+function faultOf(error: unknown): RunFault {
+  if (error instanceof ContractError && error.about !== undefined)
+    return { reason: 'output-invalid', about: error.about }
+  return { reason: OUT_OF_MEMORY.test(String(error)) ? 'out-of-memory' : 'failed' }
+}
+
+/** @throws ContractError contract_output_invalid, about an output op; what the runtime throws */
+async function compute({ session, steps, fetches }: Served, inputs: Tensors): Promise<Tensors> {
+  const feeds = toRuntime(inputs)
+  const raw = fromRuntime(await (fetches.length === 0 ? session.run(feeds) : session.run(feeds, fetches)))
+  if (steps === null || steps.ops.length === 0) return raw
+  const tensors = runOutputOps(raw, steps.ops)
+  const kept = steps.keep.flatMap((name) => {
+    const tensor = Object.hasOwn(tensors, name) ? tensors[name] : undefined
+    return tensor === undefined ? [] : [[name, tensor] as const]
+  })
+  return Object.fromEntries(kept)
 }
 
 function toRuntime(inputs: Tensors): Record<string, OrtTensor> {
@@ -139,13 +183,12 @@ function toRuntime(inputs: Tensors): Record<string, OrtTensor> {
   )
 }
 
-/** Undefined when an output is of a type that no contract can name, or larger than the channel takes. */
-function fromRuntime(results: InferenceSession.OnnxValueMapType): Tensors | undefined {
-  const outputs = Object.fromEntries(
+/** As the runtime says it: the types may be such that no contract can name. */
+function fromRuntime(results: InferenceSession.OnnxValueMapType): Tensors {
+  return Object.fromEntries(
     Object.entries(results).map(([name, value]) => {
       const { type, dims, data } = value as OrtTensor
       return [name, { dtype: type as Tensor['dtype'], dims: [...dims], data: data as Tensor['data'] }]
     }),
   )
-  return isTensors(outputs) ? outputs : undefined
 }

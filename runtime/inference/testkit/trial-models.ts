@@ -72,6 +72,18 @@ export function wideModel(): Uint8Array {
   })
 }
 
+/** y = ones of `shape`, whatever that is, and z = the shape as text, which no contract can name. */
+export function blockModel(): Uint8Array {
+  return model({
+    nodes: [
+      node('ConstantOfShape', ['shape'], ['y'], tensorAttribute('value', floats('filler', [1], [1]))),
+      node('Cast', ['shape'], ['z'], intAttribute('to', STRING)),
+    ],
+    inputs: [port('shape', INT64, ['N'])],
+    outputs: [port('y', FLOAT, ['A', 'B', 'C']), port('z', STRING, ['N'])],
+  })
+}
+
 /** z = x cast to text: an output type that no contract can name. */
 export function textModel(): Uint8Array {
   return model({
