@@ -1,7 +1,8 @@
 import { z } from 'zod'
+import { type RefusalCode, refusals } from '../../models/contract/errors.ts'
 import { type ImageErrorCode, imageErrors } from './errors.ts'
 import { isImagePlace } from './places.ts'
-import type { AnswerHeader } from './protocol.ts'
+import { type AnswerHeader, MAX_PLANS } from './protocol.ts'
 
 /**
  * What a decoder may answer. It has read hostile bytes and may be in their hands: nothing of it is believed that is not
@@ -9,7 +10,11 @@ import type { AnswerHeader } from './protocol.ts'
  */
 const code = z.string().regex(/^[A-Z0-9 _]{1,16}$/)
 const uid = z.string().regex(/^[0-9.]{1,64}$/)
-const text = z.string().min(1).max(64)
+/** As the decoder reads it (dicom/character-set.ts): trimmed, with nothing in it that steers a terminal or a page. */
+const text = z
+  .string()
+  .regex(/^[^\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]{1,64}$/u)
+  .refine((value) => value === value.trim())
 const finite = z.number()
 const count = z
   .int()
@@ -80,10 +85,32 @@ const identity = z.strictObject({
 
 const lut = z.strictObject({ first: z.int().min(-65_536).max(65_535), bitsPerEntry: z.int().min(8).max(16) })
 
+/** What only we can say of a request: that it came too late, or that there is no room for it. */
+const ours: readonly string[] = ['image_deadline', 'image_decoder_overloaded', 'image_decoder_unavailable']
+const failureCodes = Object.keys(imageErrors).filter((code) => !ours.includes(code))
+
+/** A step refuses the image, and nothing else of a request. */
+const imageRefusals = Object.keys(refusals).filter((code) => code.startsWith('image_'))
+
+const dimensions = z.array(count).min(1).max(8)
+
+const prepared = z.union([
+  z.strictObject({
+    tensors: z
+      .array(z.strictObject({ name: z.string().min(1).max(64), dtype: z.enum(['float32', 'uint8']), dims: dimensions }))
+      .min(1)
+      .max(256),
+  }),
+  z.strictObject({
+    refused: z.enum(imageRefusals as [RefusalCode, ...RefusalCode[]]),
+    about: z.string().min(1).max(64),
+  }),
+])
+
 const header = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('failed'),
-    code: z.enum(Object.keys(imageErrors) as [ImageErrorCode, ...ImageErrorCode[]]),
+    code: z.enum(failureCodes as [ImageErrorCode, ...ImageErrorCode[]]),
     about: optional(z.string().refine(isImagePlace)),
   }),
   z.strictObject({
@@ -98,10 +125,16 @@ const header = z.discriminatedUnion('kind', [
       .min(1)
       .max(3),
   }),
+  z.strictObject({ kind: z.literal('prepared'), facts, identity, prepared: z.array(prepared).max(MAX_PLANS) }),
 ])
 
+/** A frame says where it lies and has eight windows at most: some forty places. */
+const PLACES_PER_FRAME = 64
+const PLACES_BESIDES = 16_384
+
 /** @returns undefined for anything else. */
-export function readAnswerHeader(bytes: Uint8Array): AnswerHeader | undefined {
+export function readAnswerHeader(bytes: Uint8Array, maxFrames: number): AnswerHeader | undefined {
+  if (placesIn(bytes) > PLACES_BESIDES + PLACES_PER_FRAME * maxFrames) return undefined
   let value: unknown
   try {
     value = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8'))
@@ -110,4 +143,14 @@ export function readAnswerHeader(bytes: Uint8Array): AnswerHeader | undefined {
   }
   const parsed = header.safeParse(value)
   return parsed.success ? (parsed.data as AnswerHeader) : undefined
+}
+
+/** At least as many as the text has objects, lists and entries: a few megabytes of brackets would become hundreds of megabytes of objects. */
+function placesIn(bytes: Uint8Array): number {
+  let places = 0
+  for (let index = 0; index < bytes.length; index += 1) {
+    const byte = bytes[index]
+    if (byte === 0x2c || byte === 0x5b || byte === 0x7b) places += 1
+  }
+  return places
 }

@@ -1,6 +1,6 @@
 import { readSync, writeSync } from 'node:fs'
+import { prepareImage } from '../../models/contract/image/prepare-image.ts'
 import { decodeFiles } from './decode-files.ts'
-import type { SourceImage } from './decoded-image.ts'
 import { ImageError } from './errors.ts'
 import type { ImageLimits } from './limits.ts'
 import { WasmCodecs } from './pixels/codecs.ts'
@@ -8,7 +8,9 @@ import {
   type AnswerHeader,
   CHANNEL_FD,
   END_OF_INPUT,
+  type EncodedAnswer,
   encodeImage,
+  encodePrepared,
   MAX_CHUNK_BYTES,
   MAX_ORDER_BYTES,
   type Order,
@@ -21,10 +23,26 @@ import {
 export async function serveImage(): Promise<void> {
   const order = readOrder()
   if (order === undefined) return
+  send(await answerTo(order))
+  // Ended with input unread, the channel would break before the answer is out of it. We are killed once it is.
+  discardInput()
+}
+
+async function answerTo(order: Order): Promise<EncodedAnswer> {
+  const { limits } = order
   try {
-    sendImage(await decodeFiles(readFiles(order.limits), order.limits, new WasmCodecs(), order.form))
+    const form = order.kind === 'decode' ? order.form : 'values'
+    const image = await decodeFiles(readFiles(limits), limits, new WasmCodecs(), form)
+    if (order.kind === 'decode') return encodeImage(image)
+    const answer = encodePrepared(
+      image,
+      order.plans.map((plan) => prepareImage(image, plan)),
+    )
+    const bytes = answer.arrays.reduce((sum, { byteLength }) => sum + byteLength, 0)
+    if (bytes > limits.maxTensorBytes) throw new ImageError('image_too_large', { about: 'tensors' })
+    return answer
   } catch (fault) {
-    send(failure(fault), [])
+    return { header: failure(fault), arrays: [] }
   }
 }
 
@@ -46,22 +64,52 @@ function readOrder(): Order | undefined {
 /** The files as they come, one held at a time. What is cut off is not an input that may be decoded. */
 function* readFiles(limits: ImageLimits): Generator<Uint8Array, void, undefined> {
   let left = limits.maxInputBytes
-  let chunks: Buffer[] = []
+  const file = new FileRoom()
   for (;;) {
     const length = readLength()
     if (length === undefined) throw new ImageError('image_input_failed')
     if (length === END_OF_INPUT) return
     if (length === 0) {
-      const file = Buffer.concat(chunks)
-      chunks = []
-      yield file
+      yield file.take()
       continue
     }
     left -= length
     if (left < 0 || length > MAX_CHUNK_BYTES) throw new ImageError('image_too_large', { about: 'input' })
-    const chunk = readExactly(length)
-    if (chunk === undefined) throw new ImageError('image_input_failed')
-    chunks.push(chunk)
+    if (!file.fill(length)) throw new ImageError('image_input_failed')
+  }
+}
+
+/** Blocks of one size, however small the chunks are in which a file comes. */
+class FileRoom {
+  #full: Buffer[] = []
+  #last = Buffer.allocUnsafeSlow(0)
+  #filled = 0
+
+  /** @returns false at the end of the channel. */
+  fill(length: number): boolean {
+    for (let left = length; left > 0; ) {
+      if (this.#filled === this.#last.length) this.#addBlock()
+      const count = Math.min(left, this.#last.length - this.#filled)
+      if (!readInto(this.#last.subarray(this.#filled, this.#filled + count))) return false
+      this.#filled += count
+      left -= count
+    }
+    return true
+  }
+
+  /** The file, and the room empty again. */
+  take(): Buffer {
+    const file = Buffer.concat([...this.#full, this.#last.subarray(0, this.#filled)])
+    this.#full = []
+    this.#last = Buffer.allocUnsafeSlow(0)
+    this.#filled = 0
+    return file
+  }
+
+  #addBlock(): void {
+    if (this.#last.length > 0) this.#full.push(this.#last)
+    this.#last = Buffer.allocUnsafeSlow(MAX_CHUNK_BYTES)
+    this.#filled = 0
   }
 }
 
@@ -71,20 +119,24 @@ function readLength(): number | undefined {
 
 function readExactly(length: number): Buffer | undefined {
   const bytes = Buffer.allocUnsafeSlow(length)
-  for (let filled = 0; filled < length; ) {
-    const count = readSync(CHANNEL_FD, bytes, filled, length - filled, null)
-    if (count === 0) return undefined
+  return readInto(bytes) ? bytes : undefined
+}
+
+function readInto(bytes: Uint8Array): boolean {
+  for (let filled = 0; filled < bytes.length; ) {
+    const count = readSync(CHANNEL_FD, bytes, filled, bytes.length - filled, null)
+    if (count === 0) return false
     filled += count
   }
-  return bytes
+  return true
 }
 
-function sendImage(image: SourceImage): void {
-  const { header, arrays } = encodeImage(image)
-  send(header, arrays)
+function discardInput(): void {
+  const bytes = Buffer.allocUnsafeSlow(65_536)
+  while (readSync(CHANNEL_FD, bytes, 0, bytes.length, null) > 0);
 }
 
-function send(header: AnswerHeader, arrays: readonly ArrayBufferView[]): void {
+function send({ header, arrays }: EncodedAnswer): void {
   const text = Buffer.from(JSON.stringify(header))
   const length = Buffer.alloc(4)
   length.writeUInt32LE(text.length, 0)

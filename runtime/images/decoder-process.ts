@@ -1,23 +1,26 @@
 import type { Clock } from '../../device/platform/clock.ts'
-import { Phi } from '../../device/platform/phi.ts'
 import { type IsolatedChild, startChild, type WorkerEnd } from '../inference/isolated-child.ts'
 import type { WorkerCommand } from '../inference/isolation.ts'
 import { type Answer, AnswerReader } from './answer-reader.ts'
-import type { DecodedImage, Lut } from './decoded-image.ts'
 import { ImageError } from './errors.ts'
-import type { ImageInput } from './image-input.ts'
-import type { PixelArray } from './pixels/stored-pixels.ts'
-import { END_OF_INPUT, MAX_CHUNK_BYTES, type Order } from './protocol.ts'
+import type { InputReader } from './input-reader.ts'
+import { END_OF_INPUT, MAX_CHUNK_BYTES, MAX_ORDER_BYTES, type Order } from './protocol.ts'
 
-/** One life of a decoding process: it is started, decodes one request, and ends. */
+/** Other answers are failures, and thrown as what they are. */
+export type Success = Exclude<Answer, { readonly kind: 'failed' }>
+
+/** One life of a decoding process: it is started, answers one request, and ends. */
 export class DecoderProcess {
   readonly #child: IsolatedChild
   readonly #clock: Clock
   readonly #answer = Promise.withResolvers<Answer>()
   readonly #end = Promise.withResolvers<void>()
   #reader: AnswerReader | undefined
+  #hasWholeInput = false
   #ended = false
   #settled = false
+  /** Goes on with sending, where that waits for the process. */
+  #resume: (() => void) | undefined
 
   constructor(command: WorkerCommand, clock: Clock) {
     this.#clock = clock
@@ -35,26 +38,31 @@ export class DecoderProcess {
   }
 
   get isUsable(): boolean {
-    return !this.#ended && this.#reader === undefined
+    return !this.#ended && !this.#settled && this.#reader === undefined
   }
 
-  /** At most once. The process is gone, or going, when this settles. */
-  async decode(order: Order, input: ImageInput, deadlineMs: number): Promise<DecodedImage> {
-    this.#reader = new AnswerReader(order.limits.maxPixelBytes)
+  /**
+   * At most once. When this settles the process is gone, or going, and the input is closed.
+   * @throws ImageError as a rejection
+   */
+  async answer(order: Order, input: InputReader, deadlineMs: number): Promise<Success> {
+    this.#reader = new AnswerReader(order)
     this.#child.hold(true)
-    const left = Math.max(0, deadlineMs - this.#clock.monotonicMs())
-    const timer = setTimeout(() => this.#fail(new ImageError('image_deadline')), left)
-    const sending = this.#send(order, input)
-    sending.catch((fault: unknown) => {
-      const error = fault instanceof ImageError ? fault : new ImageError('image_input_failed', { cause: fault })
-      this.#fail(error)
+    const left = Math.min(MAX_TIMER_MS, Math.max(0, deadlineMs - this.#clock.monotonicMs()))
+    // After a pause of ours, an answer that is there already is read first.
+    const expire = () => setImmediate(() => this.#settled || this.#fail(new ImageError('image_deadline')))
+    const timer = setTimeout(expire, left)
+    this.#send(order, input).catch((fault: unknown) => {
+      this.#fail(fault instanceof ImageError ? fault : new ImageError('image_input_failed', { cause: fault }))
     })
     try {
-      return toImage(await this.#answer.promise)
+      const answer = await this.#answer.promise
+      if (answer.kind === 'failed') throw failure(answer)
+      return answer
     } finally {
       clearTimeout(timer)
-      this.#settled = true
       this.#child.kill()
+      input.close()
     }
   }
 
@@ -64,17 +72,27 @@ export class DecoderProcess {
   }
 
   #fail(error: ImageError): void {
-    this.#settled = true
+    this.#settle()
     this.#answer.reject(error)
     this.#child.kill()
+  }
+
+  #settle(): void {
+    this.#settled = true
+    this.#resume?.()
   }
 
   #receive(chunk: Buffer): void {
     if (this.#settled) return
     const answer = this.#reader?.push(chunk) ?? 'broken'
     if (answer === 'incomplete') return
-    if (answer === 'broken') this.#fail(new ImageError('image_decoder_lost'))
-    else this.#answer.resolve(answer)
+    // What is said of an image before all of it was there is not said of it, and its hash would be of a part.
+    if (answer === 'broken' || (answer.kind !== 'failed' && !this.#hasWholeInput)) {
+      this.#fail(new ImageError('image_decoder_lost'))
+    } else {
+      this.#settle()
+      this.#answer.resolve(answer)
+    }
   }
 
   #ending({ outOfMemory }: WorkerEnd): void {
@@ -83,22 +101,26 @@ export class DecoderProcess {
     this.#end.resolve()
   }
 
-  async #send(order: Order, input: ImageInput): Promise<void> {
-    await this.#writeBlock(Buffer.from(JSON.stringify(order)))
-    let left = order.limits.maxInputBytes
-    for await (const file of input instanceof Uint8Array ? [input] : input) {
-      for await (const bytes of file instanceof Uint8Array ? [file] : file) {
-        left -= bytes.length
-        if (left < 0) throw new ImageError('image_too_large', { about: 'input' })
-        for (let start = 0; start < bytes.length; start += MAX_CHUNK_BYTES) {
-          // It answered already, or is gone: the rest is not read by anyone.
-          if (this.#settled) return
-          await this.#writeBlock(bytes.subarray(start, start + MAX_CHUNK_BYTES))
-        }
-      }
-      await this.#write(lengthBytes(0))
+  async #send(order: Order, input: InputReader): Promise<void> {
+    const text = Buffer.from(JSON.stringify(order))
+    if (text.length > MAX_ORDER_BYTES) throw new ImageError('image_too_complex', { about: 'steps' })
+    await this.#writeBlock(text)
+    for (;;) {
+      const part = await input.next()
+      // It answered already, or is gone: the rest is not read by anyone.
+      if (this.#settled) return
+      if (part === undefined) break
+      if (part === 'end-of-file') await this.#write(lengthBytes(0))
+      else await this.#writeBytes(part)
     }
+    this.#hasWholeInput = true
     await this.#write(lengthBytes(END_OF_INPUT))
+  }
+
+  async #writeBytes(bytes: Uint8Array): Promise<void> {
+    for (let start = 0; start < bytes.length && !this.#settled; start += MAX_CHUNK_BYTES) {
+      await this.#writeBlock(bytes.subarray(start, start + MAX_CHUNK_BYTES))
+    }
   }
 
   async #writeBlock(bytes: Uint8Array): Promise<void> {
@@ -107,41 +129,24 @@ export class DecoderProcess {
   }
 
   /** Waits while the process is behind, so that no more of the input than this is held here. */
-  #write(bytes: Uint8Array): Promise<void> {
+  #write(bytes: Uint8Array): Promise<void> | undefined {
+    if (this.#settled || this.#child.write(bytes)) return undefined
     const { promise, resolve } = Promise.withResolvers<void>()
-    if (this.#child.write(bytes)) resolve()
-    else {
-      this.#child.whenDrained(resolve)
-      this.#answer.promise.then(
-        () => resolve(),
-        () => resolve(),
-      )
-    }
+    this.#resume = resolve
+    this.#child.whenDrained(resolve)
     return promise
   }
+}
+
+/** setTimeout takes no more; a longer one would fire at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1
+
+function failure({ header }: Extract<Answer, { kind: 'failed' }>): ImageError {
+  return new ImageError(header.code, header.about === undefined ? {} : { about: header.about })
 }
 
 function lengthBytes(length: number): Buffer {
   const bytes = Buffer.alloc(4)
   bytes.writeUInt32LE(length, 0)
   return bytes
-}
-
-function toImage({ header, arrays }: Answer): DecodedImage {
-  if (header.kind === 'failed') {
-    throw new ImageError(header.code, header.about === undefined ? {} : { about: header.about })
-  }
-  const { pixels, modalityLut, voiLut } = arrays
-  if (pixels === undefined) throw new ImageError('image_decoder_lost')
-  return {
-    ...header.facts,
-    pixels,
-    modalityLut: toLut(header.luts.modalityLut, modalityLut),
-    voiLut: toLut(header.luts.voiLut, voiLut),
-    identity: new Phi(header.identity),
-  }
-}
-
-function toLut(facts: Omit<Lut, 'values'> | undefined, values: PixelArray | undefined): Lut | undefined {
-  return facts === undefined || !(values instanceof Uint16Array) ? undefined : { ...facts, values }
 }

@@ -1,16 +1,11 @@
-import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, it } from 'vitest'
 import { systemClock } from '../../device/platform/clock.ts'
 import { silentLog } from '../../device/platform/log.ts'
 import { Phi } from '../../device/platform/phi.ts'
-import { survivors } from '../inference/testkit/process-tree.ts'
-import { DecoderProcess } from './decoder-process.ts'
 import { createImageDecoder } from './image-decoder.ts'
-import { defaultImageLimits } from './limits.ts'
 import { greyImage, testPixels, wordBytes, writeDicom } from './testkit/dicom-writer.ts'
 import { makeSamples } from './testkit/samples.ts'
 
-const rogue = fileURLToPath(new URL('./testkit/rogue-decoder.ts', import.meta.url))
 const decoder = createImageDecoder({ isolation: 'required', clock: systemClock, log: silentLog })
 const soon = (ms = 20_000): number => systemClock.monotonicMs() + ms
 const pixels = testPixels(64 * 64, 16)
@@ -138,33 +133,4 @@ describe('what is wrong costs its own request', () => {
     expect(code).toMatch(/^image_(decoder_out_of_memory|decoder_lost|too_large|malformed)$/)
     await tight.stop()
   }, 60_000)
-})
-
-describe('a process in the hands of a hostile file', () => {
-  const limits = { limits: defaultImageLimits, form: 'values' as const }
-  const start = (mode: string) =>
-    new DecoderProcess({ file: process.execPath, args: [rogue, mode], env: {} }, systemClock)
-
-  it.each([
-    ['hang', 'image_deadline'],
-    ['crash', 'image_decoder_lost'],
-    ['memory', 'image_decoder_out_of_memory'],
-    ['huge-header', 'image_decoder_lost'],
-    ['garbage', 'image_decoder_lost'],
-    ['text', 'image_decoder_lost'],
-    ['code', 'image_decoder_lost'],
-  ])('that does this: %s', async (mode, code) => {
-    const child = start(mode)
-    const refusal = child.decode(limits, image, soon(2000))
-    await expect(refusal).rejects.toMatchObject({ code })
-    await expect(refusal).rejects.not.toThrow(/Mustermann/i)
-    await child.stop()
-  })
-
-  it('leaves nothing behind', async () => {
-    const child = start('hang')
-    const { pid } = child
-    await expect(child.decode(limits, image, soon(500))).rejects.toMatchObject({ code: 'image_deadline' })
-    expect(await survivors([pid ?? 0])).toEqual([])
-  })
 })

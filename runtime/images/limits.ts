@@ -17,7 +17,23 @@ export interface ImageLimits {
   readonly maxFramePixels: number
   /** Decoded pixels of all files together, in bytes. */
   readonly maxPixelBytes: number
+  /** Tensors that are made of the image, for all plans together, in bytes. */
+  readonly maxTensorBytes: number
 }
+
+/**
+ * How fast an input must come. Only the time is counted in which we wait for it: a sender whom the decoder keeps waiting is not
+ * slow. What waits for a slow one holds a process that others could have.
+ */
+export interface InputPace {
+  /** No single wait may be longer. */
+  readonly idleMs: number
+  /** All waits together may take this, and the time for which the bytes are enough. */
+  readonly graceMs: number
+  readonly bytesPerSecond: number
+}
+
+export const defaultInputPace: InputPace = { idleMs: 10_000, graceMs: 10_000, bytesPerSecond: 64 * 1024 }
 
 const MIB = 1024 * 1024
 
@@ -31,4 +47,8 @@ export const defaultImageLimits: ImageLimits = {
   maxFrames: 4096,
   maxFramePixels: 64 * MIB,
   maxPixelBytes: 384 * MIB,
+  maxTensorBytes: 256 * MIB,
 }
+
+/** From the first byte of a request's image to what the model is fed. A change of models waits for it. */
+export const MAX_RECEIVE_MS = 120_000

@@ -1,7 +1,7 @@
-import type { FrameFacts, SourceImage } from './decoded-image.ts'
+import type { FrameFacts, ImageAttributes, PixelArray } from '../../models/contract/image/image-facts.ts'
+import type { SourceImage } from './decoded-image.ts'
 import { ImageError } from './errors.ts'
 import type { ImageLimits } from './limits.ts'
-import type { PixelArray } from './pixels/stored-pixels.ts'
 import type { ImagePlace } from './places.ts'
 import { depthOf, parseStack } from './volume.ts'
 
@@ -44,6 +44,7 @@ export function joinSeries(images: readonly SourceImage[], limits: ImageLimits):
     frames: slices.length,
     frameFacts: facts,
     volume,
+    attributes: commonAttributes(images.map(({ attributes }) => attributes)),
     pixels: concatenate(
       ordered.map(({ pixels }) => pixels),
       limits,
@@ -64,6 +65,29 @@ function verifyAlike(image: SourceImage, first: SourceImage): void {
   if (image.attributes.modality !== first.attributes.modality) throw inconsistent('modality')
   const isSame = image.pixelSpacingMm?.every((part, index) => Math.abs(part - first.pixelSpacingMm![index]!) < 1e-4)
   if (isSame !== true) throw inconsistent('spacing')
+}
+
+/** What all files say alike; where they differ, nobody has said it. One that warns of itself warns of all. */
+function commonAttributes(all: readonly ImageAttributes[]): ImageAttributes {
+  const [first] = all
+  if (first === undefined) throw inconsistent('files')
+  const common = Object.entries(first).map(([name, value]) => {
+    const isCommon = all.every((each) => isSame(each[name as keyof ImageAttributes], value))
+    return [name, isCommon ? value : Array.isArray(value) ? [] : undefined]
+  })
+  const warned = (name: 'burnedInAnnotation' | 'lossyCompressed'): boolean | undefined =>
+    all.some((each) => each[name] === true) ? true : undefined
+  const attributes: ImageAttributes = Object.fromEntries(common)
+  return {
+    ...attributes,
+    burnedInAnnotation: warned('burnedInAnnotation') ?? attributes.burnedInAnnotation,
+    lossyCompressed: warned('lossyCompressed') ?? attributes.lossyCompressed,
+  }
+}
+
+function isSame(one: ImageAttributes[keyof ImageAttributes], other: typeof one): boolean {
+  if (!Array.isArray(one) || !Array.isArray(other)) return one === other
+  return one.length === other.length && one.every((part, index) => part === other[index])
 }
 
 function concatenate(parts: readonly PixelArray[], limits: ImageLimits): PixelArray {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import type { PixelArray } from '../../models/contract/image/image-facts.ts'
 import { decodeFiles } from './decode-files.ts'
 import { parseDicom } from './dicom/part10.ts'
 import { transferSyntaxes } from './dicom/transfer-syntax.ts'
@@ -6,7 +7,6 @@ import { decodeDicom } from './dicom-image.ts'
 import { ImageError, imageErrors } from './errors.ts'
 import { defaultImageLimits } from './limits.ts'
 import { WasmCodecs } from './pixels/codecs.ts'
-import type { PixelArray } from './pixels/stored-pixels.ts'
 
 /** What another decoder made of a file; empty where it made nothing. */
 export interface ReferencePixels {
@@ -112,6 +112,17 @@ function introduction(): string[] {
     '16 bits a sample in a compressed frame but for RLE; BitsAllocated other than 1, 8, 16, 32 (and 64 for floats); four',
     'samples a pixel; video. Samples are as the file stores them: rescale, look-up tables and windows are handed on, not',
     'applied. Palettes and colour differences become RGB. Overlays are left alone.',
+    '',
+    'A compressed frame of which a part is missing is refused: a JPEG or JPEG-LS without its end, a JPEG 2000 without its end',
+    'or one of its tiles. Zeros where a part of an RLE frame should be cannot be told from pixels. Colour differences are read',
+    'with eight bits, and those of JPEG 2000 (YBR_RCT, YBR_ICT) in JPEG 2000 alone.',
+    '',
+    '## Attributes',
+    '',
+    'An attribute that may have one value and has several reads as absent, and so does one that is not of its kind: an age over',
+    '150 years, a spacing that is not positive, an identifier with control characters. A rescale slope or intercept that is',
+    'there and is no number refuses the image. Of a series only what all its files say alike is said; one that has burned-in',
+    'annotation or was compressed with losses says so for all.',
     '',
     '| UID | name | pixels |',
     '|---|---|---|',

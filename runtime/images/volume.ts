@@ -1,4 +1,4 @@
-import type { FrameFacts, Triple, Volume } from './decoded-image.ts'
+import type { FrameFacts, Triple, Volume } from '../../models/contract/image/image-facts.ts'
 import { ImageError } from './errors.ts'
 
 type Vector = readonly number[]

@@ -1,4 +1,5 @@
-import type { ImageAttributes, ImageIdentity } from '../decoded-image.ts'
+import type { ImageAttributes } from '../../../models/contract/image/image-facts.ts'
+import type { ImageIdentity } from '../decoded-image.ts'
 import { decodeText } from './character-set.ts'
 import type { DataSet } from './data-set.ts'
 import type { DicomFile } from './part10.ts'
@@ -44,15 +45,21 @@ export function imageIdentity(dataSet: DataSet): ImageIdentity {
   }
 }
 
-/** As the Patient's Age says (PS3.5 6.2, AS); else from birth to study, when both are dates. In years, not rounded. */
+const MAX_AGE_YEARS = 150
+
+/** As the Patient's Age says (PS3.5 6.2, AS); else from birth to study, when both are dates. In years, not rounded; nobody is 999. */
 function ageYears(dataSet: DataSet): number | undefined {
+  const years = saidYears(dataSet)
+  return years !== undefined && years <= MAX_AGE_YEARS ? years : undefined
+}
+
+function saidYears(dataSet: DataSet): number | undefined {
   const [, count, unit] = /^(\d{3})([DWMY])$/.exec(dataSet.string('PatientAge') ?? '') ?? []
   const perUnit = daysPer[unit ?? '']
   if (count !== undefined && perUnit !== undefined) return (Number(count) * perUnit) / YEAR_DAYS
   const [birth, study] = [day(dataSet.string('PatientBirthDate')), day(dataSet.string('StudyDate'))]
   if (birth === undefined || study === undefined || study < birth) return undefined
-  const years = (study - birth) / YEAR_DAYS
-  return years <= 150 ? years : undefined
+  return (study - birth) / YEAR_DAYS
 }
 
 function day(date: string | undefined): number | undefined {
@@ -69,7 +76,8 @@ function directions(dataSet: DataSet): string[] {
 }
 
 function code(dataSet: DataSet, keyword: Keyword): string | undefined {
-  return codes(dataSet, keyword)[0]
+  const [only, ...others] = dataSet.strings(keyword)
+  return others.length === 0 && only !== undefined ? codes(dataSet, keyword)[0] : undefined
 }
 
 /** In capitals, as the standard has them; some devices do not. Stops at the first that is no code. */

@@ -32,18 +32,25 @@ const labels: Readonly<Record<string, string>> = {
   GBK: 'gbk',
 }
 
+/** Nothing that steers a terminal or the direction of writing: what is shown would not be what is compared. */
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u
+
 /**
  * Text of an identifier (LO, SH), as it is compared with what a request names: trimmed, at most 64 characters.
  * @returns undefined for text that the set does not define: a half-read identifier could name someone else.
  */
 export function decodeText(bytes: Uint8Array, characterSets: readonly string[]): string | undefined {
   const isAscii = bytes.every((byte) => byte < 0x80 && byte !== 0x1b)
-  const set = characterSets.find((name) => name !== '')
-  const label = isAscii ? 'utf-8' : set === undefined ? undefined : labels[set]
+  const set = characterSets.find((name) => name !== '') ?? ''
+  const label = isAscii ? 'utf-8' : Object.hasOwn(labels, set) ? labels[set] : undefined
   if (label === undefined) return undefined
   try {
-    const text = new TextDecoder(label, { fatal: true }).decode(bytes).replaceAll('\0', '').trim()
-    return text.length > 0 && text.length <= 64 && !/[\p{Cc}]/u.test(text) ? text : undefined
+    // A zero is padding at the end. Inside it parts two texts, and what is left without it could be a third patient's.
+    const text = new TextDecoder(label, { fatal: true })
+      .decode(bytes)
+      .replace(/[\0 ]+$/, '')
+      .trim()
+    return text.length > 0 && text.length <= 64 && !UNPRINTABLE.test(text) ? text : undefined
   } catch {
     return undefined
   }

@@ -47,8 +47,10 @@ export class DataSet {
     return text.split('\\', MAX_VALUES).map((value) => value.replaceAll('\0', ' ').trim())
   }
 
+  /** The value of an attribute that has one. Where there are more, none of them is it. */
   string(keyword: Keyword): string | undefined {
-    return this.strings(keyword)[0] || undefined
+    const [only, ...others] = this.strings(keyword)
+    return others.length > 0 ? undefined : only || undefined
   }
 
   /** DS or IS; undefined unless every value is a number. */
@@ -60,8 +62,16 @@ export class DataSet {
     return numbers.every(Number.isFinite) ? numbers : undefined
   }
 
+  /** As {@link string}. */
   number(keyword: Keyword): number | undefined {
-    return this.numbers(keyword)?.[0]
+    const numbers = this.numbers(keyword)
+    return numbers?.length === 1 ? numbers[0] : undefined
+  }
+
+  /** Whether it has a value at all, one that can be read or not. */
+  has(keyword: Keyword): boolean {
+    const bytes = this.bytes(keyword)
+    return bytes?.some((byte) => byte !== 0x20 && byte !== 0) === true
   }
 
   /** A US value, or the first of several. */

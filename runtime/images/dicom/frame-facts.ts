@@ -1,7 +1,12 @@
-import type { FrameFacts, Lut, Triple, Window } from '../decoded-image.ts'
+import type { FrameFacts, Lut, Triple, Window } from '../../../models/contract/image/image-facts.ts'
 import { ImageError } from '../errors.ts'
 import type { DataSet } from './data-set.ts'
 import type { Keyword } from './tags.ts'
+
+/** A kilometre from the origin, and pixels from ten nanometres to ten metres: beyond it a number is none of a patient. */
+const MAX_POSITION_MM = 1e6
+const MIN_SPACING_MM = 1e-5
+const MAX_SPACING_MM = 1e4
 
 const identity: Scale = { slope: 1, intercept: 0 }
 
@@ -17,14 +22,16 @@ export function frameFacts(dataSet: DataSet, frames: number): FrameFacts[] {
   if (perFrame.length > 0 && perFrame.length !== frames) {
     throw new ImageError('image_malformed', { about: 'functional groups' })
   }
+  const isKnownWindow = voiFunctionName(dataSet) !== undefined
   return Array.from({ length: frames }, (_, frame) => {
+    // Of each sequence the first item, which is all it may have: many frames and many items are not to be multiplied.
     const places = (sequence: Keyword): DataSet[] =>
-      [...(perFrame[frame]?.items(sequence) ?? []), ...(shared?.items(sequence) ?? []), dataSet].slice(0, 3)
+      [perFrame[frame]?.items(sequence)[0], shared?.items(sequence)[0], dataSet].filter((each) => each !== undefined)
     const scale = first(places('PixelValueTransformationSequence'), rescale) ?? identity
     return {
       rescaleSlope: scale.slope,
       rescaleIntercept: scale.intercept,
-      windows: first(places('FrameVOILUTSequence'), windows) ?? [],
+      windows: (isKnownWindow ? first(places('FrameVOILUTSequence'), windows) : undefined) ?? [],
       position: first(places('PlanePositionSequence'), position),
       orientation: first(places('PlaneOrientationSequence'), orientation),
       file: 0,
@@ -39,16 +46,30 @@ export function pixelSpacing(
 ): { spacing: readonly [number, number]; in: 'patient' | 'detector' } | undefined {
   const shared = dataSet.items('SharedFunctionalGroupsSequence')[0]
   const perFrame = dataSet.items('PerFrameFunctionalGroupsSequence')[0]
-  const measures = [perFrame, shared].flatMap((group) => group?.items('PixelMeasuresSequence') ?? [])
-  const patient = first([...measures, dataSet], (set) => pair(set.numbers('PixelSpacing')))
+  const measures = [perFrame, shared].map((group) => group?.items('PixelMeasuresSequence')[0])
+  const places = [...measures, dataSet].filter((each) => each !== undefined)
+  const patient = first(places, (set) => pair(set.numbers('PixelSpacing')))
   if (patient !== undefined) return { spacing: patient, in: 'patient' }
   const detector = pair(dataSet.numbers('ImagerPixelSpacing'))
   return detector === undefined ? undefined : { spacing: detector, in: 'detector' }
 }
 
-export function voiFunction(dataSet: DataSet): 'LINEAR' | 'LINEAR_EXACT' | 'SIGMOID' {
-  const name = dataSet.string('VOILUTFunction')
-  return name === 'LINEAR_EXACT' || name === 'SIGMOID' ? name : 'LINEAR'
+const voiFunctions = ['LINEAR', 'LINEAR_EXACT', 'SIGMOID'] as const
+
+type VoiFunction = (typeof voiFunctions)[number]
+
+export function voiFunction(dataSet: DataSet): VoiFunction {
+  return voiFunctionName(dataSet) ?? 'LINEAR'
+}
+
+/** That of the first frame's group, the shared one's, or the image's; LINEAR where none says (PS3.3 C.11.2.1.3). Undefined: one that is not known, so its windows mean nothing here. */
+function voiFunctionName(dataSet: DataSet): VoiFunction | undefined {
+  const groups = (['PerFrameFunctionalGroupsSequence', 'SharedFunctionalGroupsSequence'] as const).map(
+    (sequence) => dataSet.items(sequence)[0]?.items('FrameVOILUTSequence')[0],
+  )
+  const said = [...groups, dataSet].find((set) => set?.has('VOILUTFunction') === true)
+  if (said === undefined) return 'LINEAR'
+  return voiFunctions.find((name) => name === said.string('VOILUTFunction'))
 }
 
 /**
@@ -67,8 +88,15 @@ export function lut(
   const entries = count === 0 ? 65_536 : (count ?? 0)
   const isSound = bits !== undefined && bits >= 8 && bits <= 16 && values !== undefined && values.length >= entries
   if (!isSound || first === undefined) throw new ImageError('image_malformed', { about: 'look-up table' })
-  // The first value mapped is in the representation of the pixels (PS3.3 C.11.1.1.1).
-  return { first: isSigned ? (first << 16) >> 16 : first, bitsPerEntry: bits, values: values.slice(0, entries) }
+  const table = values.slice(0, entries)
+  if (table.some((entry) => entry >= 2 ** bits)) throw new ImageError('image_malformed', { about: 'look-up table' })
+  return { first: isSignedFirst(item, isSigned) ? (first << 16) >> 16 : first, bitsPerEntry: bits, values: table }
+}
+
+/** The first value mapped is signed where the pixels are (PS3.3 C.11.1.1.1), or what they are rescaled to, as SS says then. */
+function isSignedFirst(item: DataSet, isSigned: boolean): boolean {
+  const element = item.element('LUTDescriptor')
+  return isSigned || (element?.kind === 'value' && element.vr === 'SS')
 }
 
 function first<Value>(places: readonly DataSet[], read: (set: DataSet) => Value | undefined): Value | undefined {
@@ -80,11 +108,18 @@ function first<Value>(places: readonly DataSet[], read: (set: DataSet) => Value 
 }
 
 function rescale(set: DataSet): Scale | undefined {
-  const slope = set.number('RescaleSlope')
-  const intercept = set.number('RescaleIntercept')
+  const slope = scaleNumber(set, 'RescaleSlope')
+  const intercept = scaleNumber(set, 'RescaleIntercept')
   if (slope === undefined && intercept === undefined) return undefined
   if (slope === 0) throw new ImageError('image_malformed', { about: 'RescaleSlope' })
   return { slope: slope ?? 1, intercept: intercept ?? 0 }
+}
+
+/** One that is there and is no number: values without it would be others, and look as good. */
+function scaleNumber(set: DataSet, keyword: 'RescaleSlope' | 'RescaleIntercept'): number | undefined {
+  const number = set.number(keyword)
+  if (number === undefined && set.has(keyword)) throw new ImageError('image_malformed', { about: keyword })
+  return number
 }
 
 function windows(set: DataSet): Window[] | undefined {
@@ -97,7 +132,8 @@ function windows(set: DataSet): Window[] | undefined {
 
 function position(set: DataSet): Triple | undefined {
   const values = set.numbers('ImagePositionPatient')
-  return values?.length === 3 ? [values[0]!, values[1]!, values[2]!] : undefined
+  if (values?.length !== 3 || values.some((part) => Math.abs(part) > MAX_POSITION_MM)) return undefined
+  return [values[0]!, values[1]!, values[2]!]
 }
 
 /** Two unit vectors at a right angle, or nothing. */
@@ -111,5 +147,9 @@ function orientation(set: DataSet): readonly number[] | undefined {
 
 function pair(values: readonly number[] | undefined): readonly [number, number] | undefined {
   const [row, column] = values ?? []
-  return row !== undefined && column !== undefined && row > 0 && column > 0 ? [row, column] : undefined
+  return isSpacing(row) && isSpacing(column) ? [row, column] : undefined
+}
+
+function isSpacing(value: number | undefined): value is number {
+  return value !== undefined && value >= MIN_SPACING_MM && value <= MAX_SPACING_MM
 }

@@ -65,5 +65,6 @@ export const transferSyntaxes: Readonly<Record<string, TransferSyntax>> = {
 
 /** One that is not in the table is read as all encapsulated ones are (PS3.5 A.4); its pixels are refused. */
 export function transferSyntaxOf(uid: string): TransferSyntax {
-  return transferSyntaxes[uid] ?? encapsulated('not supported', 'unsupported')
+  const known = Object.hasOwn(transferSyntaxes, uid) ? transferSyntaxes[uid] : undefined
+  return known ?? encapsulated('not supported', 'unsupported')
 }

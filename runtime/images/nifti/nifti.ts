@@ -1,8 +1,8 @@
 import { gunzipSync } from 'node:zlib'
-import type { FrameFacts, ImageAttributes, SourceImage, Volume } from '../decoded-image.ts'
+import type { FrameFacts, ImageAttributes, PixelArray, Volume } from '../../../models/contract/image/image-facts.ts'
+import type { SourceImage } from '../decoded-image.ts'
 import { ImageError } from '../errors.ts'
 import type { ImageLimits } from '../limits.ts'
-import type { PixelArray } from '../pixels/stored-pixels.ts'
 import { isNifti, type NiftiHeader, parseNiftiHeader } from './header.ts'
 
 /** NIfTI's datatype codes for which there is an array. 64-bit whole numbers become doubles; complex ones are refused. */
@@ -59,7 +59,7 @@ export function parseNifti(sent: Uint8Array, limits: ImageLimits): SourceImage {
   const isFloat = pixels instanceof Float32Array || pixels instanceof Float64Array
   const bits = (pixels.BYTES_PER_ELEMENT * 8) as 8 | 16 | 32 | 64
   const fact = rescale(header)
-  const volume = parseVolume(header)
+  const volume = parseVolume(header, [columns, rows, frames])
   return {
     format: 'nifti',
     frames,
@@ -72,8 +72,8 @@ export function parseNifti(sent: Uint8Array, limits: ImageLimits): SourceImage {
     isFloat,
     photometric: samples === 3 ? 'RGB' : 'MONOCHROME2',
     frameFacts: Array.from({ length: frames }, (_, frame): FrameFacts => ({ ...fact, frame })),
-    pixelSpacingMm: [volume.spacingMm[1], volume.spacingMm[0]],
-    spacingIn: 'patient',
+    pixelSpacingMm: volume && [volume.spacingMm[1], volume.spacingMm[0]],
+    spacingIn: volume && 'patient',
     voiFunction: 'LINEAR',
     volume,
     attributes: unknown,
@@ -109,6 +109,7 @@ function parseSize({ dim }: NiftiHeader, limits: ImageLimits): readonly [number,
   if (count < 2 || count > 7) throw new ImageError('image_malformed', { about: 'dim' })
   const frames = count < 3 ? 1 : third
   if ([columns, rows, frames].some((size) => size < 1)) throw new ImageError('image_malformed', { about: 'dim' })
+  if (dim.slice(4, count + 1).some((size) => size < 0)) throw new ImageError('image_malformed', { about: 'dim' })
   if (dim.slice(4, count + 1).some((size) => size > 1)) {
     throw new ImageError('image_pixel_format_unsupported', { about: 'more than three dimensions' })
   }
@@ -154,9 +155,10 @@ function toDoubles(bytes: Uint8Array, isSigned: boolean, out: PixelArray): void 
   }
 }
 
-/** A slope of zero means that nothing is scaled (nifti1.h). */
+/** A slope of zero means that nothing is scaled (nifti1.h); so does one that is no number, which some programs write for it. */
 function rescale({ slope, intercept }: NiftiHeader): FrameFacts {
-  const isScaled = slope !== 0 && Number.isFinite(slope)
+  const isScaled = slope !== 0 && !Number.isNaN(slope)
+  if (isScaled && !Number.isFinite(slope)) throw new ImageError('image_malformed', { about: 'scl_slope' })
   if (isScaled && !Number.isFinite(intercept)) throw new ImageError('image_malformed', { about: 'scl_inter' })
   return {
     rescaleSlope: isScaled ? slope : 1,
@@ -170,17 +172,33 @@ function rescale({ slope, intercept }: NiftiHeader): FrameFacts {
 }
 
 /** sform, else qform, else sizes alone (nifti1.h, methods 3, 2 and 1); micrometres and metres become millimetres. */
-function parseVolume(header: NiftiHeader): Volume {
+function parseVolume(header: NiftiHeader, extents: readonly number[]): Volume | undefined {
+  const hasMethod = header.sformCode > 0 || header.qformCode > 0
+  // Nobody says how large its voxels are: one millimetre would be a guess.
+  if (!hasMethod && extents.some((extent, axis) => extent > 1 && header.pixdim[axis + 1] === 0)) return undefined
   const unit = header.spatialUnit & 7
   const scale = unit === 1 ? 1000 : unit === 3 ? 0.001 : 1
   const method = header.sformCode > 0 ? header.rows : header.qformCode > 0 ? quaternionRows(header) : sizeRows(header)
   const affineRas = method.map((part) => part * scale)
   const lengths = [0, 1, 2].map((axis) => Math.hypot(affineRas[axis]!, affineRas[axis + 4]!, affineRas[axis + 8]!))
   const [x, y, z] = lengths as [number, number, number]
-  if (![...affineRas, x, y, z].every(Number.isFinite) || x <= 0 || y <= 0 || z <= 0) {
+  if (!affineRas.every(Number.isFinite) || !lengths.every((size) => size > MIN_VOXEL_MM && size < MAX_VOXEL_MM)) {
     throw new ImageError('image_malformed', { about: 'affine' })
   }
-  return { affineRas, spacingMm: [x, y, z], hasOrientation: header.sformCode > 0 || header.qformCode > 0 }
+  if (Math.abs(determinant(affineRas)) < MIN_SPREAD * x * y * z)
+    throw new ImageError('image_malformed', { about: 'affine' })
+  return { affineRas, spacingMm: [x, y, z], hasOrientation: hasMethod }
+}
+
+/** Axes that lie all but in one plane make no block. */
+const MIN_SPREAD = 1e-3
+/** From a tenth of a nanometre to a hundred metres. */
+const MIN_VOXEL_MM = 1e-7
+const MAX_VOXEL_MM = 1e5
+
+function determinant(affine: readonly number[]): number {
+  const [a = 0, b = 0, c = 0, , d = 0, e = 0, f = 0, , g = 0, h = 0, i = 0] = affine
+  return a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g)
 }
 
 function sizeRows({ pixdim }: NiftiHeader): number[] {
@@ -188,9 +206,9 @@ function sizeRows({ pixdim }: NiftiHeader): number[] {
   return [x, 0, 0, 0, 0, y, 0, 0, 0, 0, z, 0]
 }
 
-/** A size of zero is one that was not said. */
+/** A size of zero is one that was not said, of an axis that has one voxel, or that the quaternion turns as it is. */
 function sizes(pixdim: readonly number[]): [number, number, number] {
-  const size = (index: number): number => Math.abs(pixdim[index] ?? 0) || 1
+  const size = (index: number): number => (pixdim[index] === 0 ? 1 : Math.abs(pixdim[index] ?? 1))
   return [size(1), size(2), size(3)]
 }
 

@@ -101,8 +101,7 @@ function decodeWith(decoder: Decoder, bytes: Uint8Array, expected: FrameExpectat
  * would go on for many seconds behind its end.
  */
 function verifyJpegLsHeader(bytes: Uint8Array, expected: FrameExpectation): void {
-  const end = bytes.findLastIndex((byte) => byte !== 0)
-  if (end < 1 || bytes[end] !== 0xd9 || bytes[end - 1] !== 0xff) throw invalid('JPEG-LS end')
+  if (endMarker(bytes) === bytes.length) throw invalid('JPEG-LS end')
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
   for (let offset = 2; offset + 10 <= bytes.length; offset += 2 + view.getUint16(offset + 2)) {
     const marker = view.getUint16(offset)
@@ -117,6 +116,13 @@ function verifyJpegLsHeader(bytes: Uint8Array, expected: FrameExpectation): void
     return
   }
   throw invalid('JPEG-LS frame header')
+}
+
+/** Where EOI or EOC is, which are both FFD9, if it is the last but for padding; else the end. */
+function endMarker(bytes: Uint8Array): number {
+  let end = bytes.length - 1
+  while (end > 1 && bytes[end] === 0) end -= 1
+  return end > 0 && bytes[end] === 0xd9 && bytes[end - 1] === 0xff ? end - 1 : bytes.length
 }
 
 const SOC_SIZ = 0xff4fff51
@@ -144,7 +150,41 @@ function codestreamOf(bytes: Uint8Array, expected: FrameExpectation): Uint8Array
       throw new ImageError('image_pixel_format_unsupported', { about: 'JPEG 2000 subsampling' })
     if ((depth & 0x7f) + 1 > expected.maxPrecision) throw invalid('JPEG 2000 precision')
   }
+  verifyTiles(stream, view, Math.ceil(columns / tileColumns) * Math.ceil(rows / tileRows))
   return stream
+}
+
+const SOT = 0xff90
+const EOC = 0xffd9
+const SOT_BYTES = 12
+
+/**
+ * Whether every tile is there, and every tile-part whole (ISO 15444-1 A.4.2): the codecs fill with nothing what was cut off,
+ * and what they give looks like an image.
+ */
+function verifyTiles(stream: Uint8Array, view: DataView, tiles: number): void {
+  const seen = new Set<number>()
+  let offset = firstTilePart(view)
+  while (offset + SOT_BYTES <= view.byteLength && view.getUint16(offset) === SOT) {
+    const tile = view.getUint16(offset + 4)
+    const length = view.getUint32(offset + 6)
+    if (tile >= tiles || (length !== 0 && length < SOT_BYTES)) throw invalid('JPEG 2000 tiles')
+    seen.add(tile)
+    // Zero: this one is the last, and goes to the end.
+    offset = length === 0 ? endMarker(stream) : offset + length
+  }
+  if (offset + 2 > view.byteLength || view.getUint16(offset) !== EOC) throw invalid('JPEG 2000 end')
+  if (seen.size !== tiles) throw invalid('JPEG 2000 tiles')
+}
+
+/** Behind the segments of the main header, each of which has its length behind its marker. */
+function firstTilePart(view: DataView): number {
+  let offset = 2
+  while (offset + 4 <= view.byteLength && view.getUint16(offset) !== SOT) {
+    if (view.getUint16(offset) < 0xff00) break
+    offset += 2 + Math.max(2, view.getUint16(offset + 2))
+  }
+  return offset
 }
 
 function unwrap(bytes: Uint8Array): Uint8Array {

@@ -1,13 +1,15 @@
+import type { PixelArray } from '../../../models/contract/image/image-facts.ts'
 import { splitFrames } from '../dicom/encapsulated.ts'
 import { type DicomFile, inflate } from '../dicom/part10.ts'
 import type { PixelDescription } from '../dicom/pixel-description.ts'
+import type { PixelCoding } from '../dicom/transfer-syntax.ts'
 import { ImageError } from '../errors.ts'
 import type { Codecs } from './codecs.ts'
 import { convertYbrToRgb, interleave } from './colour.ts'
 import { decodeJpeg } from './jpeg/jpeg.ts'
 import { frameBits, nativeFrames, readSamples, unpackBits } from './native.ts'
 import { decodeRle } from './rle.ts'
-import { makeRoom, type PixelArray, type RawSamples, storedValues } from './stored-pixels.ts'
+import { makeRoom, type RawSamples, storedValues } from './stored-pixels.ts'
 
 /** `isYbr`: samples are luminance and colour differences still, whatever the attribute says of the file. */
 interface CodedFrame {
@@ -74,6 +76,7 @@ function isWhole(samples: RawSamples): samples is Uint8Array | Uint16Array | Uin
 
 function* codedFrames(file: DicomFile, pixels: PixelDescription, codecs: Codecs): Generator<CodedFrame> {
   const { dataSet, transferSyntax } = file
+  verifyColours(pixels, transferSyntax.coding)
   const isYbr = pixels.photometric === 'YBR_FULL' || pixels.photometric === 'YBR_FULL_422'
   if (transferSyntax.coding === 'native') {
     for (const samples of nativeFrames(dataSet, pixels)) yield { samples, isPlanar: pixels.isPlanar, isYbr }
@@ -81,6 +84,19 @@ function* codedFrames(file: DicomFile, pixels: PixelDescription, codecs: Codecs)
   }
   const decode = frameDecoder(file, pixels, codecs)
   for (const bytes of splitFrames(dataSet, pixels.frames)) yield { isYbr, ...decode(bytes) }
+}
+
+/** Colour differences are of eight bits, but for those that JPEG 2000 makes and takes back itself (PS3.3 C.7.6.3.1.2). */
+function verifyColours(
+  { photometric, bitsStored, bitsAllocated, isSigned }: PixelDescription,
+  coding: PixelCoding,
+): void {
+  const isOfCodec = photometric === 'YBR_ICT' || photometric === 'YBR_RCT'
+  const isOfBytes = photometric === 'YBR_FULL' || photometric === 'YBR_FULL_422'
+  const hasBytes = bitsStored === 8 && bitsAllocated === 8 && !isSigned
+  if ((isOfCodec && coding !== 'jpeg-2000' && coding !== 'htj2k') || (isOfBytes && !hasBytes)) {
+    throw new ImageError('image_pixel_format_unsupported', { about: 'YBR' })
+  }
 }
 
 type FrameDecoder = (bytes: Uint8Array) => Omit<CodedFrame, 'isYbr'> & { isYbr?: boolean }

@@ -1,7 +1,7 @@
+import type { PixelArray } from '../../../models/contract/image/image-facts.ts'
 import type { DataSet } from '../dicom/data-set.ts'
 import type { Keyword } from '../dicom/tags.ts'
 import { ImageError } from '../errors.ts'
-import type { PixelArray } from './stored-pixels.ts'
 
 const channels = ['Red', 'Green', 'Blue'] as const
 
@@ -14,7 +14,8 @@ interface Palette {
 
 /** Palette indices to RGB (PS3.3 C.7.6.3.1.5 and C.7.9), with as many bits as the palette has. */
 export function applyPalette(indices: PixelArray, dataSet: DataSet): Uint8Array | Uint16Array {
-  const { first, bits, entries } = readPalette(dataSet)
+  const isSigned = indices instanceof Int8Array || indices instanceof Int16Array || indices instanceof Int32Array
+  const { first, bits, entries } = readPalette(dataSet, isSigned)
   const out = bits === 8 ? new Uint8Array(indices.length * 3) : new Uint16Array(indices.length * 3)
   for (const [channel, table] of entries.entries()) {
     const last = table.length - 1
@@ -26,13 +27,15 @@ export function applyPalette(indices: PixelArray, dataSet: DataSet): Uint8Array 
   return out
 }
 
-function readPalette(dataSet: DataSet): Palette {
+function readPalette(dataSet: DataSet, isSigned: boolean): Palette {
   const tables = channels.map((name) => {
     const keyword: Keyword = `${name}PaletteColorLookupTableDescriptor`
     const [count, first, bits] = dataSet.require(keyword, dataSet.words(keyword, 3))
     if (bits !== 8 && bits !== 16) throw malformed()
     const entries = count === 0 ? 65_536 : (count ?? 0)
-    return { first: first ?? 0, bits, values: readTable(dataSet, name, entries, bits) }
+    const values = readTable(dataSet, name, entries, bits)
+    if (bits === 8 && values.some((entry) => entry > 0xff)) throw malformed()
+    return { first: isSigned ? ((first ?? 0) << 16) >> 16 : (first ?? 0), bits, values }
   })
   const [red] = tables
   if (red === undefined || tables.some(({ first, bits }) => first !== red.first || bits !== red.bits)) throw malformed()

@@ -1,14 +1,5 @@
+import type { PixelArray } from '../../../models/contract/image/image-facts.ts'
 import type { PixelDescription } from '../dicom/pixel-description.ts'
-
-export type PixelArray =
-  | Uint8Array
-  | Int8Array
-  | Uint16Array
-  | Int16Array
-  | Uint32Array
-  | Int32Array
-  | Float32Array
-  | Float64Array
 
 /** Samples as they come out of a file or a codec, before their unused bits are taken away. */
 export type RawSamples = Uint8Array | Uint16Array | Uint32Array | Float32Array | Float64Array

@@ -34,9 +34,40 @@ export async function makeSamples(): Promise<Map<string, Buffer>> {
     ['jpeg-2000', encapsulated('1.2.840.10008.1.2.4.90', await encodeWith('jpeg-2000', frame, bytes))],
     ['htj2k', encapsulated('1.2.840.10008.1.2.4.201', await encodeWith('htj2k', frame, bytes))],
     ['palette', writeDicom({ elements: paletteImage() })],
+    ['enhanced', writeDicom({ elements: enhancedImage(), openSequences: true })],
+    [
+      'nifti-2',
+      writeNifti({ version: 2, dim: [2, 2, 3], datatype: 64, voxels: new Uint8Array(96), slope: 2, rows: AFFINE }),
+    ],
     ['nifti', writeNifti({ dim: [4, 3, 2], datatype: 4, voxels: wordBytes([...testPixels(24, 15)]) })],
     ['nifti.gz', gzipSync(writeNifti({ dim: [4, 3, 2], datatype: 16, voxels: new Uint8Array(96) }))],
   ])
+}
+
+const AFFINE = [-2, 0, 0, 90, 0, 3, 0, -126, 0, 0, 4, -72]
+
+/** Three slices of a volume, each with what it says of itself. */
+function enhancedImage() {
+  const frame = (at: number) => ({
+    PlanePositionSequence: [{ ImagePositionPatient: `-1.5\\2\\${at}` }],
+    FrameVOILUTSequence: [{ WindowCenter: '40', WindowWidth: '400', VOILUTFunction: 'SIGMOID' }],
+    PixelValueTransformationSequence: [{ RescaleSlope: '1.5', RescaleIntercept: `${-at}` }],
+  })
+  const shared = {
+    PixelMeasuresSequence: [{ PixelSpacing: '0.5\\0.25' }],
+    PlaneOrientationSequence: [{ ImageOrientationPatient: '1\\0\\0\\0\\1\\0' }],
+  }
+  return {
+    ...greyImage(2, 2),
+    NumberOfFrames: '3',
+    PatientID: 'P1',
+    PatientAge: '045Y',
+    PatientOrientation: 'L\\P',
+    BodyPartExamined: 'HEAD',
+    SharedFunctionalGroupsSequence: [shared],
+    PerFrameFunctionalGroupsSequence: [frame(0), frame(5), frame(10)],
+    PixelData: wordBytes([...testPixels(12, 16)]),
+  }
 }
 
 function paletteImage() {

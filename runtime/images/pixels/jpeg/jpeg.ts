@@ -49,7 +49,11 @@ export function decodeJpeg(bytes: Uint8Array, expected: JpegExpectation): JpegPi
       }
       const decode = frame.process === 'lossless' ? decodeLosslessScan : decodeSequentialScan
       offset = decode(bytes, offset, frame, scan, tables, planes)
-      if (scanned.size === expected.samples) break
+      if (scanned.size === expected.samples) {
+        // Zeros where the rest of a file never came are bits like others; the marker behind them is what is missing.
+        if (word(bytes, offset) <= 0xff00) throw invalidJpeg('JPEG data end early')
+        break
+      }
     } else {
       tables.read(marker, segment)
     }
