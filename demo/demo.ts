@@ -2,11 +2,12 @@ import { join } from 'node:path'
 import { type CryptoProvider, createCryptoProvider } from '../device/crypto/provider.ts'
 import { systemRandomness } from '../device/crypto/randomness.ts'
 import { readFileBounded } from '../device/platform/atomic-file.ts'
+import { parseIcuStay } from '../models/icu-stays/stay.ts'
+import { readStayFiles } from '../models/icu-stays/stay-files.ts'
 import { news2Draft } from '../models/news2/package.ts'
 import type { PackageDraft } from '../models/package/pack.ts'
+import { hourlyRows } from '../models/sepsis-risk/hourly.ts'
 import { sepsisRiskDraft } from '../models/sepsis-risk/package.ts'
-import { parseStay } from '../models/sepsis-risk/stay.ts'
-import { readStayFiles } from '../models/sepsis-risk/stay-files.ts'
 import { syntheticPatients } from '../models/synthetic/patients.ts'
 import type { Role } from '../runtime/access/principal.ts'
 import type { HealthReport, ModelSummary } from '../runtime/decisions/service-types.ts'
@@ -130,7 +131,7 @@ async function realStays(path: string, maxStays: number, output: DemoOutput): Pr
 /** One stay that does not parse must not keep the others from being shown; it counts as skipped. */
 function readableRows(text: string): DemoPatient['rows'] {
   try {
-    return parseStay(text)
+    return hourlyRows(parseIcuStay(text))
   } catch {
     return []
   }

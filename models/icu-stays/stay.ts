@@ -1,5 +1,5 @@
-import { SepsisRiskError } from '../sepsis-risk/errors.ts'
 import { LABEL_COLUMN, stayColumns } from './columns.ts'
+import { IcuStayError } from './errors.ts'
 
 /** One hour of a stay as it was charted: a column that was not measured is absent. */
 export interface StayHour {
@@ -19,7 +19,8 @@ export interface IcuStay {
 
 /** The label of the challenge is positive from so many hours before the onset. */
 export const LABEL_LEAD_HOURS = 6
-const MAX_STAY_CHARACTERS = 1024 * 1024
+/** The longest stay of the challenge has 336 hours and 41 columns. */
+export const MAX_STAY_BYTES = 1024 * 1024
 const MAX_HOURS = 2000
 const MAX_FILE_COLUMNS = 64
 const NUMBER = /^-?\d{1,9}(\.\d{1,12})?$/
@@ -27,13 +28,13 @@ const NUMBER = /^-?\d{1,9}(\.\d{1,12})?$/
 /**
  * Reads one stay in the layout of the PhysioNet/CinC Challenge 2019: pipe-separated, a header line, one line per hour,
  * `NaN` for not measured. All columns that the challenge names are read; what else there is, is not.
- * @throws SepsisRiskError stay_oversized | stay_malformed (`about` names the line, never a value)
+ * @throws IcuStayError stay_oversized | stay_malformed (`about` names the line, never a value)
  */
 export function parseIcuStay(text: string): IcuStay {
-  if (text.length > MAX_STAY_CHARACTERS) throw new SepsisRiskError('stay_oversized')
+  if (text.length > MAX_STAY_BYTES) throw new IcuStayError('stay_oversized')
   const lines = text.split(/\r?\n/)
   if (lines.at(-1) === '') lines.pop()
-  if (lines.length > MAX_HOURS + 1) throw new SepsisRiskError('stay_oversized')
+  if (lines.length > MAX_HOURS + 1) throw new IcuStayError('stay_oversized')
   const header = (lines[0] ?? '').split('|')
   verifyHeader(header)
   const known = new Set(stayColumns.map(({ column }) => column))
@@ -49,9 +50,9 @@ export function parseIcuStay(text: string): IcuStay {
 }
 
 function verifyHeader(header: readonly string[]): void {
-  if (header.length > MAX_FILE_COLUMNS) throw new SepsisRiskError('stay_oversized')
+  if (header.length > MAX_FILE_COLUMNS) throw new IcuStayError('stay_oversized')
   const isOne = header.some((name) => stayColumns.some(({ column }) => column === name))
-  if (!isOne || new Set(header).size !== header.length) throw new SepsisRiskError('stay_malformed', { about: 'header' })
+  if (!isOne || new Set(header).size !== header.length) throw new IcuStayError('stay_malformed', { about: 'header' })
 }
 
 function readValues(
@@ -76,5 +77,5 @@ function readLabel(cell: string | undefined, hour: number): boolean {
 }
 
 function malformed(hour: number): never {
-  throw new SepsisRiskError('stay_malformed', { about: `line ${hour + 2}` })
+  throw new IcuStayError('stay_malformed', { about: `line ${hour + 2}` })
 }

@@ -1,4 +1,4 @@
-import { calibrateProbability } from '../contract/postprocess.ts'
+import { calibrateProbability } from '../contract/calibration.ts'
 import type { GoldenVectors } from '../contract/schema.ts'
 import type { HourlyRow } from './hourly.ts'
 import { contextInputs, OBSERVED_HOURS, sepsisInputs } from './inputs.ts'

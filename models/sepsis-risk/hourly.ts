@@ -1,4 +1,6 @@
 import type { Observation } from '../contract/guard.ts'
+import { type IcuStay, LABEL_LEAD_HOURS, type StayHour } from '../icu-stays/stay.ts'
+import { challengeColumns, sexColumn } from './columns.ts'
 
 const HOUR_MS = 3_600_000
 
@@ -16,6 +18,24 @@ export interface HourlyRow {
   readonly values: Readonly<Record<string, HourlyValue>>
   /** The challenge's label: from six hours before the onset of sepsis on. Absent where the outcome is not known. */
   readonly septic?: boolean
+}
+
+/** The hours of a stay under the names of the model's inputs; columns that it does not read are left out. */
+export function hourlyRows({ hours, onset, isLabelled }: IcuStay): HourlyRow[] {
+  const from = onset === undefined ? Number.POSITIVE_INFINITY : onset - LABEL_LEAD_HOURS
+  return hours.map(({ hour, values }) => {
+    const row = { hour, values: namedValues(values) }
+    return isLabelled ? { ...row, septic: hour >= from } : row
+  })
+}
+
+function namedValues(values: StayHour['values']): HourlyRow['values'] {
+  const named = [...values].flatMap(([column, value]): [string, HourlyValue][] => {
+    if (column === sexColumn) return [['sex', { value: value === 1 ? 'male' : 'female' }]]
+    const spec = Object.hasOwn(challengeColumns, column) ? challengeColumns[column] : undefined
+    return spec === undefined ? [] : [[spec.input, { value, unit: spec.unit }]]
+  })
+  return Object.fromEntries(named)
 }
 
 /**

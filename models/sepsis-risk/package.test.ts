@@ -7,17 +7,17 @@ import { sharedData } from '../../house/shared-data.ts'
 import { verifyContract } from '../contract/consistency.ts'
 import { parseGoldenVectors, verifyGoldenVectors } from '../contract/golden.ts'
 import type { Tensors } from '../contract/tensor.ts'
+import { parseIcuStay } from '../icu-stays/stay.ts'
+import { readStayFiles } from '../icu-stays/stay-files.ts'
 import { goldenFailures } from '../onnx/testkit/golden-run.ts'
 import { runModel } from '../onnx/testkit/run-model.ts'
 import { packModel } from '../package/pack.ts'
 import { sepsisRiskContract } from './contract.ts'
 import { featureColumns, trainingSpec } from './features.ts'
-import type { HourlyRow } from './hourly.ts'
+import { type HourlyRow, hourlyRows } from './hourly.ts'
 import { seriesInputs } from './inputs.ts'
 import { madeUpStays, stayText } from './made-up.ts'
 import { sepsisRiskDraft } from './package.ts'
-import { parseStay } from './stay.ts'
-import { readStayFiles } from './stay-files.ts'
 import { figureValues } from './training/evaluation.ts'
 import { calibratedScores, featureRows, rawScores, trainingStay } from './training/scoring.ts'
 import { partOf } from './training/split.ts'
@@ -85,7 +85,7 @@ describe('sepsis risk training', () => {
     expect(readdirSync(folder).sort()).toEqual(stays.map(({ name }) => `${name}.psv`).sort())
     for (const { name, rows } of stays) {
       expect(readFileSync(new URL(`${name}.psv`, folder), 'utf8')).toBe(stayText(rows))
-      expect(withoutOthers(parseStay(stayText(rows)))).toEqual(withoutOthers(rows))
+      expect(withoutOthers(hourlyRows(parseIcuStay(stayText(rows))))).toEqual(withoutOthers(rows))
     }
   })
 
@@ -124,7 +124,7 @@ describe.skipIf(!sharedData)('sepsis risk on real stays', () => {
   it('still measures on held-out stays what was measured', async () => {
     const files = await readStayFiles(join(sharedData ?? '', 'sepsis'))
     const heldOut = files.filter(({ name }) => partOf(name) === 'heldOut').slice(0, 2 * measured.sample.stays)
-    const stays = heldOut.flatMap(({ name, text }) => trainingStay(name, parseStay(text)) ?? [])
+    const stays = heldOut.flatMap(({ name, text }) => trainingStay(name, hourlyRows(parseIcuStay(text))) ?? [])
     const raw = await rawScores(stays.slice(0, measured.sample.stays), run)
     const scored = calibratedScores(raw, { method: 'platt', ...calibration.platt })
     expect(figureValues(scored, calibration.threshold)).toMatchObject(measured.sample.figures)

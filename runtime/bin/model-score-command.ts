@@ -6,11 +6,11 @@ import { type Clock, systemClock } from '../../device/platform/clock.ts'
 import { loadConfig } from '../../device/platform/config.ts'
 import { isWardstoneError } from '../../device/platform/errors.ts'
 import { silentLog } from '../../device/platform/log.ts'
+import { IcuStayError } from '../../models/icu-stays/errors.ts'
 import { type IcuStay, parseIcuStay } from '../../models/icu-stays/stay.ts'
+import { readStayFiles, type StayFile } from '../../models/icu-stays/stay-files.ts'
 import { printable } from '../../models/package/inspection-text.ts'
 import type { PackagePaths } from '../../models/package/verify.ts'
-import { SepsisRiskError } from '../../models/sepsis-risk/errors.ts'
-import { readStayFiles, type StayFile } from '../../models/sepsis-risk/stay-files.ts'
 import { GRANT_FILE, IMAGE_FILE, modelStore, PACKAGE_FILE, releasePaths, SLOT_NAME } from '../../models/store/layout.ts'
 import { readSlotPointer } from '../../models/store/pointer.ts'
 import { runtimeConfigSchema } from '../config.ts'
@@ -156,8 +156,8 @@ function stayOf({ name, text }: StayFile): IcuStay {
   try {
     return parseIcuStay(text)
   } catch (cause) {
-    if (!(cause instanceof SepsisRiskError)) throw cause
-    throw new SepsisRiskError(cause.code, {
+    if (!(cause instanceof IcuStayError)) throw cause
+    throw new IcuStayError(cause.code, {
       cause,
       about: cause.about === undefined ? name : `${name}, ${cause.about}`,
     })

@@ -2,9 +2,11 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node'
 import type { Tensors } from '../../contract/tensor.ts'
+import { IcuStayError } from '../../icu-stays/errors.ts'
+import { parseIcuStay } from '../../icu-stays/stay.ts'
+import { readStayFiles } from '../../icu-stays/stay-files.ts'
 import { SepsisRiskError } from '../errors.ts'
-import { parseStay } from '../stay.ts'
-import { readStayFiles } from '../stay-files.ts'
+import { hourlyRows } from '../hourly.ts'
 import { bestThreshold, evaluate, figureValues, rankedHours, reliabilityBins } from '../training/evaluation.ts'
 import { referenceHistograms } from '../training/histograms.ts'
 import { logisticLine } from '../training/metrics.ts'
@@ -19,7 +21,7 @@ import { training } from '../weights.ts'
  */
 const SAMPLE_STAYS = 60
 const { values: options } = parseArgs({ options: { data: { type: 'string' }, part: { type: 'string' } } })
-if (options.data === undefined) throw new SepsisRiskError('stays_unreadable')
+if (options.data === undefined) throw new IcuStayError('stays_unreadable')
 const folder = new URL('../', import.meta.url)
 const session = await InferenceSession.create(readFileSync(new URL('model.onnx', folder)), { intraOpNumThreads: 1 })
 const stays = await readParts(options.data)
@@ -64,7 +66,7 @@ function calibrated(raw: readonly RawScores[], platt: { slope: number; intercept
 async function readParts(path: string): Promise<Record<Part, TrainingStay[]>> {
   const parts: Record<Part, TrainingStay[]> = { training: [], calibration: [], heldOut: [] }
   for (const { name, text } of await readStayFiles(path)) {
-    const stay = trainingStay(name, partOf(name) === 'training' ? [] : parseStay(text))
+    const stay = trainingStay(name, partOf(name) === 'training' ? [] : hourlyRows(parseIcuStay(text)))
     if (stay !== undefined) parts[partOf(name)].push(stay)
   }
   verifyPart(parts.calibration)

@@ -1,6 +1,6 @@
+import { calibrateProbability } from '../../contract/calibration.ts'
 import { Refusal } from '../../contract/errors.ts'
 import { guard } from '../../contract/guard.ts'
-import { calibrateProbability } from '../../contract/postprocess.ts'
 import { preprocess } from '../../contract/preprocess.ts'
 import type { Calibration } from '../../contract/schema.ts'
 import type { Tensor, Tensors } from '../../contract/tensor.ts'

@@ -3,7 +3,7 @@ import { basename, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { Parser, type ReadEntry } from 'tar'
 import { readFileBounded } from '../../device/platform/atomic-file.ts'
-import { SepsisRiskError } from './errors.ts'
+import { IcuStayError } from './errors.ts'
 import { MAX_STAY_BYTES } from './stay.ts'
 
 export interface StayFile {
@@ -26,11 +26,11 @@ const FOLDER = 'patients'
 /**
  * Reads ICU stays from a folder of `.psv` files, from a folder that holds `patients.tar.gz`, or from such an archive.
  * Nothing is unpacked to disk. The order is that of the archive, or of the names in a folder.
- * @throws SepsisRiskError stays_unreadable | stays_oversized | stay_oversized
+ * @throws IcuStayError stays_unreadable | stays_oversized | stay_oversized
  */
 export async function readStayFiles(path: string, limits: StayLimits = { maxStays: MAX_STAYS }): Promise<StayFile[]> {
   const files = await readAny(path, Math.min(limits.maxStays, MAX_STAYS))
-  if (files.length === 0) throw new SepsisRiskError('stays_unreadable')
+  if (files.length === 0) throw new IcuStayError('stays_unreadable')
   return files
 }
 
@@ -39,14 +39,14 @@ async function readAny(path: string, maxStays: number): Promise<StayFile[]> {
     const found = statSync(path)
     // A pipe or a device could hold us for ever.
     if (found.isFile()) return await readArchive(path, maxStays)
-    if (!found.isDirectory()) throw new SepsisRiskError('stays_unreadable')
+    if (!found.isDirectory()) throw new IcuStayError('stays_unreadable')
     const names = readdirSync(path).sort()
     if (names.includes(ARCHIVE)) return await readArchive(join(path, ARCHIVE), maxStays)
     const stays = readFolder(path, names, maxStays)
     return stays.length === 0 && names.includes(FOLDER) ? await readAny(join(path, FOLDER), maxStays) : stays
   } catch (cause) {
-    if (cause instanceof SepsisRiskError) throw cause
-    throw new SepsisRiskError('stays_unreadable', { cause })
+    if (cause instanceof IcuStayError) throw cause
+    throw new IcuStayError('stays_unreadable', { cause })
   }
 }
 
@@ -72,8 +72,8 @@ async function readArchive(path: string, maxStays: number): Promise<StayFile[]> 
       entry.on('data', (part: Buffer) => {
         bytes += part.length
         totalBytes += part.length
-        if (bytes > MAX_STAY_BYTES) stop.abort(new SepsisRiskError('stay_oversized'))
-        else if (totalBytes > MAX_TOTAL_BYTES) stop.abort(new SepsisRiskError('stays_oversized'))
+        if (bytes > MAX_STAY_BYTES) stop.abort(new IcuStayError('stay_oversized'))
+        else if (totalBytes > MAX_TOTAL_BYTES) stop.abort(new IcuStayError('stays_oversized'))
         else parts.push(part)
       })
       entry.on('end', () => {
@@ -96,7 +96,7 @@ async function drain(
     await pipeline(createReadStream(path), parser as unknown as NodeJS.WritableStream, { signal: stop.signal })
     return files
   } catch (cause) {
-    if (stop.signal.reason instanceof SepsisRiskError) throw stop.signal.reason
+    if (stop.signal.reason instanceof IcuStayError) throw stop.signal.reason
     if (files.length >= maxStays) return files.slice(0, maxStays)
     throw cause
   }
