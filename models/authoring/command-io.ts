@@ -1,5 +1,6 @@
 import { isWardstoneError } from '../../device/platform/errors.ts'
 import { printable } from '../package/inspection-text.ts'
+import { shownJson } from './shown-json.ts'
 
 /** What a command of this room may touch beside the files it is told. */
 export interface AuthoringIo {
@@ -32,7 +33,7 @@ export async function runAuthoring(
     }
     if (!isWardstoneError(error)) throw error
     const { code, message } = error
-    if (isJson) io.stdout.write(`${JSON.stringify({ error: { code, message: printable(message) } })}\n`)
+    if (isJson) io.stdout.write(`${shownJson({ error: { code, message: printable(message) } })}\n`)
     else io.stderr.write(`${printable(message)} [${code}]\n`)
     return authoringExitCodes.unreadable
   }

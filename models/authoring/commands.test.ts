@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { systemRandomness } from '../../device/crypto/randomness.ts'
 import { elementArrays, elementTypeNames, isBigElement, type Tensor } from '../contract/tensor.ts'
+import { GraphBuilder } from '../onnx/graph-builder.ts'
 import { readOnnx } from '../onnx/reader.ts'
 import { chunkOffset, decryptFile } from '../package/container.ts'
 import { inspectPackage } from '../package/inspection.ts'
@@ -106,6 +107,32 @@ describe('wardstone model check', () => {
     ])
   })
 
+  test('an output that the contract does not read may be of any type', async () => {
+    const graph = new GraphBuilder()
+    const x = graph.input('x', [1])
+    graph.output(graph.node('y', 'Abs', [x]), [1])
+    graph.output(graph.node('names', 'SequenceConstruct', [x]), [1])
+    const plain = graph.build({ name: 'two', producerVersion: '1', docString: '' })
+    // The type of the second output: field 1 (a tensor) becomes field 4 (a sequence).
+    const text = Buffer.from(plain).toString('latin1')
+    const place = text.lastIndexOf('names\u0012') + 'names'.length + 2
+    plain[place] = 4 * 8 + 2
+    writeFileSync(at('two.onnx'), plain)
+    const draft = decidedDraft(bytes, readOnnx(bytes), 'two.onnx')
+    const [input, pass, output] = [draft.contract.inputs[0], draft.contract.preprocessing[0], draft.contract.outputs[0]]
+    const contract = {
+      ...draft.contract,
+      inputs: [{ ...input, name: 'x', dims: [1] }],
+      preprocessing: [{ ...pass, input: 'x', tensor: 'x' }],
+      outputs: [{ ...output, tensor: 'y', dims: [1] }],
+    }
+    const read = (outputs: object[]) => finds({ contract: { ...contract, outputs } }, at('two.onnx'))
+    expect(await read(contract.outputs)).toEqual([])
+    expect(await read([...contract.outputs, { ...output, name: 'names', tensor: 'names', dims: [1] }])).toContainEqual(
+      'onnx_type_unsupported output names: sequence',
+    )
+  })
+
   test('names what the schema and the contract itself refuse', async () => {
     expect(await finds({ version: 'one', surplus: 1 })).toEqual([
       'draft_field_invalid version: invalid format',
@@ -189,7 +216,7 @@ describe('wardstone model pack', () => {
       version: 1,
       vectors: [{ name: 'n', inputs: {}, expect: { outputs: { none: [1] }, alert: false } }],
     }
-    expect((await pack(decided, 'refused', strange)).code).toBe(20)
+    expect((await pack(decided, 'refused', strange)).code).toBe(11)
     expect(() => statSync(at('refused'))).toThrow('ENOENT')
     expect((await pack(decided, 'release')).code).toBe(20)
   })

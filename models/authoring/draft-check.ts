@@ -4,7 +4,7 @@ import { ContractError } from '../contract/errors.ts'
 import type { Contract } from '../contract/schema.ts'
 import { manifestSchema } from '../package/manifest.ts'
 import { type Finding, finding } from './findings.ts'
-import { openPlaces, pathText } from './mark.ts'
+import { type OpenPlace, openPlaces, pathText } from './mark.ts'
 
 /** A manifest as its maker writes it: packing adds the rest. */
 export const draftSchema = manifestSchema.omit({ files: true, encryption: true })
@@ -21,16 +21,25 @@ export function checkDraft(value: unknown): DraftReading {
   const open = openPlaces(value)
   const undecided = open.map(({ path, asked }) => finding('draft_undecided', pathText(path), asked))
   const parsed = draftSchema.safeParse(value)
-  const isOpen = (path: readonly PropertyKey[]) =>
-    open.some(
-      (place) => pathText(place.path).startsWith(pathText(path)) || pathText(path).startsWith(pathText(place.path)),
-    )
+  const isOpen = openness(open)
   const invalid = (parsed.error?.issues ?? [])
     .filter(({ path }) => path.length === 0 || !isOpen(path))
     .map(({ path, code }) => finding('draft_field_invalid', pathText(path), inWords(code)))
   if (!parsed.success || open.length > 0) return { findings: [...undecided, ...invalid], manifest: undefined }
   const { contract } = parsed.data
   return { findings: [...contradictions(contract), ...guardFindings(contract)], manifest: parsed.data }
+}
+
+/** Does a fault lie in an open place, or around one? A draft may have a hundred thousand of both. */
+function openness(open: readonly OpenPlace[]): (path: readonly PropertyKey[]) => boolean {
+  const places = new Set(open.map(({ path }) => pathKey(path)))
+  const around = new Set(open.flatMap(({ path }) => path.map((_, depth) => pathKey(path.slice(0, depth)))))
+  return (path) => around.has(pathKey(path)) || path.some((_, depth) => places.has(pathKey(path.slice(0, depth + 1))))
+}
+
+/** Two paths have the same key when they are the same; a member's name may hold a dot. */
+function pathKey(path: readonly PropertyKey[]): string {
+  return JSON.stringify(path.map(String))
 }
 
 /** What the schema's own texts quote could be anything, so only the kind of the fault is said. */
@@ -48,10 +57,15 @@ function contradictions(contract: Contract): Finding[] {
   }
 }
 
-function guardFindings({ inputs, population }: Contract): Finding[] {
+function guardFindings({ inputs, image, population }: Contract): Finding[] {
   const open = inputs.filter((input) => input.kind === 'tensor' && input.dtype !== 'bool' && input.range === undefined)
   return [
     ...open.map(({ name }) => finding('draft_guard_open', `contract.inputs.${name}`)),
+    ...(isUnguarded(image) ? [finding('draft_image_unguarded', 'contract.image.guards')] : []),
     ...(population.criteria.length === 0 ? [finding('draft_population_open', 'contract.population.criteria')] : []),
   ]
+}
+
+function isUnguarded(image: Contract['image']): boolean {
+  return image?.guards.some((guard) => 'attribute' in guard && guard.attribute === 'modality') === false
 }

@@ -1,24 +1,30 @@
 import { sha256 } from '../../device/crypto/bulk.ts'
-import { type ElementType, isElementType } from '../contract/tensor.ts'
-import { MAX_OUTPUT_VALUES } from '../contract/tensor-schema.ts'
 import { memoryEstimate } from '../onnx/memory.ts'
 import type { OnnxSurface, OnnxValue } from '../onnx/surface.ts'
 import { sourceAttributeNames } from '../package/source-attributes.ts'
+import { draftImage, draftImageSteps, type ImageInput, imageInputOf } from './draft-image.ts'
+import { type Json, shortText } from './draft-json.ts'
+import { draftOutputs } from './draft-output.ts'
+import { draftTensor } from './draft-tensor.ts'
 import { decide } from './mark.ts'
 
 const DEADLINE_MS = 10_000
+const VOLUME_DEADLINE_MS = 120_000
+/** The grid of places that are covered one after the other, on a side; as many go through the model at once. */
+const PLACES = 8
+const BUDGET_MS = 2000
 const TOLERANCE = 1e-4
 const MAX_NAME = 64
-const MAX_TEXT = 200
 
-type Json = null | boolean | number | string | readonly Json[] | { readonly [name: string]: Json }
+/** What a draft makes of an input that has the shape of an image: an image that is sent as a file, or a tensor as any other. */
+export type ImagesAs = 'files' | 'tensors'
 
 /**
  * A manifest for a graph that nobody here has seen: every field of the schema, filled where the graph says it or one
  * value is the safe one, and marked where a person has to decide. `wardstone model check` finds what is still marked.
  * @param name the file's name, for the model's id
  */
-export function draftManifest(bytes: Uint8Array, surface: OnnxSurface, name: string): Json {
+export function draftManifest(bytes: Uint8Array, surface: OnnxSurface, name: string, images: ImagesAs = 'files'): Json {
   return {
     schemaVersion: 1,
     modelId: modelId(name),
@@ -30,7 +36,7 @@ export function draftManifest(bytes: Uint8Array, surface: OnnxSurface, name: str
     wards: [],
     contraindications: [decide('where it must not be used, one text each; none is an empty list')],
     languages: ['en'],
-    contract: draftContract(surface),
+    contract: draftContract(surface, images === 'files' ? imageInputOf(surface.inputs) : undefined),
     sourceAttributes: Object.fromEntries(
       sourceAttributeNames.map((attribute) => [attribute, decide(inWords(attribute))]),
     ),
@@ -47,20 +53,47 @@ export function draftManifest(bytes: Uint8Array, surface: OnnxSurface, name: str
   }
 }
 
-function draftContract(surface: OnnxSurface): Json {
+function draftContract(surface: OnnxSurface, image: ImageInput | undefined): Json {
   const inputNames = contractNames(surface.inputs, 'input')
   const outputNames = contractNames(surface.outputs, 'output')
-  const inputs = surface.inputs.map((value, index) => ({ value, name: inputNames[index] ?? '' }))
+  const named = surface.inputs.map((value, index) => ({ value, name: inputNames[index] ?? '' }))
+  const inputs = named.filter(({ value }) => value.name !== image?.tensor)
+  const imageName = named.find(({ value }) => value.name === image?.tensor)?.name ?? 'image'
+  const outputs = surface.outputs.map((value, index) => ({ value, name: outputNames[index] ?? '' }))
+  const drafted = draftOutputs(outputs, image)
   return {
     inputs: inputs.map(({ value, name }) => draftInput(value, name)),
+    ...(image === undefined ? {} : { image: draftImage(image, imageName) }),
     population: { description: decide('the patients it was made for'), criteria: [] },
-    preprocessing: inputs.map(({ value, name }) => ({ op: 'pass', version: 1, input: name, tensor: value.name })),
-    outputs: surface.outputs.map((value, index) => draftOutput(value, outputNames[index] ?? '')),
+    preprocessing: [
+      ...(image === undefined ? [] : draftImageSteps(image)),
+      ...inputs.map(({ value, name }) => ({ op: 'pass', version: 1, input: name, tensor: value.name })),
+    ],
+    ...(drafted.postprocessing.length === 0 ? {} : { postprocessing: drafted.postprocessing }),
+    outputs: drafted.outputs,
     calibration: { method: 'none' },
     threshold: null,
-    explanation: { method: 'none', reason: decide('why its results come without an explanation, or another method') },
+    explanation: draftExplanation(image, drafted.probability),
     validityMinutes: decide('minutes for which a result holds'),
-    deadlineMs: DEADLINE_MS,
+    deadlineMs: image?.form === 'volume' ? VOLUME_DEADLINE_MS : DEADLINE_MS,
+  }
+}
+
+/** Of an image and a probability there is an explanation whatever the model is; of all else a person has to choose. */
+function draftExplanation(image: ImageInput | undefined, probability: string | undefined): Json {
+  if (image?.form !== 'image' || probability === undefined)
+    return { method: 'none', reason: decide('why its results come without an explanation, or another method') }
+  return {
+    method: 'occlusion',
+    output: probability,
+    tensor: image.tensor,
+    layout: image.layout,
+    rows: PLACES,
+    columns: PLACES,
+    fill: decide('the number in the tensor that stands for nothing to see, such as 0 for the mean of training'),
+    seed: 1,
+    ...(image.hasFreeBatch ? { batch: PLACES } : {}),
+    budgetMs: BUDGET_MS,
   }
 }
 
@@ -74,8 +107,7 @@ function draftInput(value: OnnxValue, name: string): Json {
     onMissing: 'refuse',
     maxAgeMinutes: decide('minutes after which it is too old'),
     onStale: 'refuse',
-    dtype: dtypeOf(value),
-    dims: dimsOf(value),
+    ...draftTensor(value),
     range: {
       low: decide('the least plausible element; leave range out if there is none'),
       high: decide('the greatest plausible element'),
@@ -85,57 +117,25 @@ function draftInput(value: OnnxValue, name: string): Json {
   }
 }
 
-/** Raw values, which are right whatever they mean. What they mean (score, probability, category) only a person can say. */
-function draftOutput(value: OnnxValue, name: string): Json {
-  const dims = dimsOf(value)
-  return {
-    role: 'tensor',
-    name,
-    display: decide(`what it is. The graph calls it ${shortText(value.name)}`),
-    tensor: value.name,
-    unit: '1',
-    dtype: dtypeOf(value),
-    dims: isTooLong(value)
-      ? decide(`it has more than ${MAX_OUTPUT_VALUES} values: another role, or a smaller output`)
-      : dims,
-  }
-}
-
-function isTooLong({ dims }: OnnxValue): boolean {
-  return (
-    (dims ?? []).reduce<number>((product, dim) => product * (typeof dim === 'number' ? dim : 1), 1) > MAX_OUTPUT_VALUES
-  )
-}
-
-function dtypeOf({ dtype }: OnnxValue): ElementType | string {
-  return isElementType(dtype)
-    ? dtype
-    : decide(`no contract can name ${dtype ?? 'this type'}: see "wardstone model check"`)
-}
-
-/** The first free size is the batch: one patient at a time. Others only a person can bound. */
-function dimsOf({ dims }: OnnxValue): Json {
-  if (dims === undefined) return decide('the sizes: the graph does not say how many there are')
-  return dims.map((dim, index) => {
-    if (typeof dim === 'number') return dim
-    return {
-      max: index === 0 ? 1 : decide(`the greatest that the free size ${shortText(dim ?? 'without a name')} can be`),
-    }
-  })
-}
-
 /** The graph's names in the letters of a contract; two that differ only in what is lost get a number. */
 function contractNames(values: readonly OnnxValue[], side: 'input' | 'output'): string[] {
-  const names: string[] = []
+  const names = new Set<string>()
   for (const { name } of values) {
     const letters = name
       .toLowerCase()
       .replace(/[^a-z0-9]+/g, '-')
       .replace(/^-+|-+$/g, '')
     const base = (/^[a-z]/.test(letters) ? letters : `${side}-${letters}`.replace(/-$/, '')).slice(0, MAX_NAME)
-    names.push(names.includes(base) ? `${base.slice(0, MAX_NAME - 5)}-${names.length + 1}` : base)
+    names.add(freeName(base, names))
   }
-  return names
+  return [...names]
+}
+
+/** A number behind it may make it another's name as well: then the next is tried. */
+function freeName(base: string, taken: ReadonlySet<string>): string {
+  let free = base
+  for (let number = 2; taken.has(free); number += 1) free = `${base.slice(0, MAX_NAME - 5)}-${number}`
+  return free
 }
 
 function modelId(name: string): string {
@@ -155,9 +155,4 @@ function origin(bytes: Uint8Array, { producer }: OnnxSurface): string {
 /** `trainingInclusionExclusion` → `training inclusion exclusion`. */
 function inWords(name: string): string {
   return `${name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)} (docs/manifest.md, source attributes)`
-}
-
-/** What a file says of itself, as a part of a text that people read. */
-function shortText(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '\ufffd').slice(0, MAX_TEXT)
 }

@@ -17,7 +17,11 @@ export const findingErrors = {
   onnx_shape_unknown: 'The file does not say how many dimensions an input or output has.',
   onnx_tensor_too_large: 'An input or output is larger than what crosses to a worker.',
   onnx_tensors_too_many: 'The graph has more inputs or outputs than what crosses to a worker.',
+  onnx_nothing_crosses: 'The graph takes nothing in, or gives nothing out.',
+  onnx_name_repeated: 'Two inputs, or two outputs, have the same name.',
   onnx_name_unusable: 'An input or output has a name that no contract can hold.',
+  onnx_name_quoted:
+    'Names in the graph have quotation marks, backslashes or control characters: which provider runs its nodes is then not counted.',
   onnx_memory_large: 'The model will need much memory while it is loaded.',
   draft_undecided: 'A person has to decide this field.',
   draft_field_invalid: 'A field does not follow the schema of the manifest.',
@@ -26,7 +30,10 @@ export const findingErrors = {
   draft_tensor_type: 'A tensor of the contract has another type than in the graph.',
   draft_tensor_shape: 'A tensor of the contract has another shape than in the graph.',
   draft_memory_short: 'The manifest grants less memory than the model is estimated to need.',
+  golden_invalid: 'A golden vector does not follow its schema, or does not speak of this contract.',
+  golden_contradicted: 'A golden vector expects what the contract cannot lead to.',
   draft_guard_open: 'A tensor has no plausible range, so nothing implausible is noticed.',
+  draft_image_unguarded: 'The image is not asked for its modality, so any image is taken.',
   draft_population_open: 'No criterion says for whom the model is not.',
 } as const
 

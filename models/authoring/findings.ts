@@ -34,13 +34,25 @@ const rules: Readonly<Record<FindingCode, readonly [severity: Severity, todo: st
   onnx_ir_too_new: ['error', 'Write the file with an older release of ONNX.'],
   onnx_type_unsupported: [
     'error',
-    'Put a Cast in front of it in the graph: contracts have tensors of float32, float64, integers of 8 to 64 bits and bool.',
+    'Export it as a tensor of float32, float64, integers of 8 to 64 bits or bool: with a Cast beside it, or, where a classifier gives a map of probabilities, without its ZipMap. An output may also be left out of the contract: it is not asked for then.',
   ],
   onnx_shape_unbounded: ['warning', 'Give the size a bound in the contract, as { "max": n }.'],
   onnx_shape_unknown: ['warning', 'Export it with shapes; else the contract alone says them.'],
-  onnx_tensor_too_large: ['error', 'Take smaller tensors: 64 MiB are the most.'],
+  onnx_tensor_too_large: [
+    'error',
+    'Take smaller tensors: 64 MiB are the most. Of a larger output a postprocessing step can make less.',
+  ],
   onnx_tensors_too_many: ['error', 'Take fewer: 64 tensors are the most.'],
+  onnx_nothing_crosses: [
+    'error',
+    'Export the model again, with the inputs that it reads and the outputs that it gives.',
+  ],
+  onnx_name_repeated: ['error', 'Rename one of them in the graph.'],
   onnx_name_unusable: ['error', 'Rename it in the graph: 1 to 64 characters.'],
+  onnx_name_quoted: [
+    'warning',
+    'Rename them in the graph. A package for a GPU cannot run so, because nothing shows that the GPU takes part.',
+  ],
   onnx_memory_large: [
     'warning',
     'See that the box has this much beside what runs; half of its memory is the most that one model may ask for.',
@@ -55,7 +67,16 @@ const rules: Readonly<Record<FindingCode, readonly [severity: Severity, todo: st
   draft_tensor_type: ['error', 'Correct the type: the step "tensor" makes float32, "pass" what the input says.'],
   draft_tensor_shape: ['error', 'Make the sizes of contract and graph the same.'],
   draft_memory_short: ['warning', 'Raise memoryBytes to the estimate; a worker that runs out of it is ended.'],
+  golden_invalid: ['error', 'See docs/manifest.md for golden vectors; the place in the file is named.'],
+  golden_contradicted: [
+    'error',
+    'Correct what is sent, or what is expected. It was held against the guards and the threshold; the model was not run.',
+  ],
   draft_guard_open: ['warning', 'Add a range to the input, if there is one outside which a value cannot be true.'],
+  draft_image_unguarded: [
+    'warning',
+    'Add a guard on its modality, and on what else tells another image from this kind.',
+  ],
   draft_population_open: ['warning', 'Add criteria to the population, with inputs that tell who is outside it.'],
   contract_inconsistent: ['error', 'Correct the field that is named; docs/manifest.md says what it must agree with.'],
 }

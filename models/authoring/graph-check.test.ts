@@ -82,6 +82,10 @@ describe('what is said of a graph before it is loaded', () => {
       'error onnx_tensors_too_many 65 inputs',
       { inputs: Array.from({ length: 65 }, (_, at) => port(11, `x${at}`, float4)).flat() },
     ],
+    ['error onnx_nothing_crosses no input', { inputs: [] }],
+    ['error onnx_nothing_crosses no output', { outputs: [] }],
+    ['error onnx_name_repeated input x', { inputs: [...port(11, 'x', float4), ...port(11, 'x', float4)] }],
+    ['warning onnx_name_quoted ', { nodes: bytesField(1, [...textField(4, 'Abs'), ...textField(3, 'a"b')]) }],
     [`error onnx_name_unusable input ${'x'.repeat(64)}`, { inputs: port(11, 'x'.repeat(65), float4) }],
   ])('%s', (expected, parts) => {
     expect(findings(parts)).toEqual([expected])
@@ -109,7 +113,14 @@ describe('what is said of a graph before it is loaded', () => {
 
   test('the exit code is that of the worst', () => {
     const [error, warning] = [{ nodes: node('Abs', 'my.own') }, { nodes: node('ATen') }].map((parts) =>
-      checkGraph(readOnnx(modelWith([...bytesField(7, [...parts.nodes]), ...opset(21)]))),
+      checkGraph(
+        readOnnx(
+          modelWith([
+            ...bytesField(7, [...parts.nodes, ...port(11, 'x', float4), ...port(12, 'y', float4)]),
+            ...opset(21),
+          ]),
+        ),
+      ),
     )
     expect([[], warning!, [...warning!, ...error!]].map(findingsExitCode)).toEqual([0, 10, 11])
   })

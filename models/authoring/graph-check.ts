@@ -11,7 +11,7 @@ import {
   randomOperators,
   trainingDomains,
 } from '../onnx/operators.ts'
-import { knownBytes } from '../onnx/reader.ts'
+import { knownBytes } from '../onnx/sizes.ts'
 import type { OnnxSurface, OnnxValue } from '../onnx/surface.ts'
 import { type Finding, finding } from './findings.ts'
 
@@ -20,14 +20,18 @@ const MAX_TENSOR_NAME = 64
 /** From here on a model is not one of many on a box. */
 const LARGE_BYTES = 2 * 1024 ** 3
 
-/** What is wrong with a graph whatever contract is put around it. Nothing is loaded. */
-export function checkGraph(surface: OnnxSurface): Finding[] {
+/**
+ * What is wrong with a graph whatever contract is put around it. Nothing is loaded.
+ * @param read the outputs that a contract reads; the runtime does not ask for others, so that they may be of any type
+ */
+export function checkGraph(surface: OnnxSurface, read?: readonly string[]): Finding[] {
+  const outputs = read === undefined ? surface.outputs : surface.outputs.filter(({ name }) => read.includes(name))
   return [
     ...fileFindings(surface),
     ...opsetFindings(surface),
     ...operatorFindings(surface),
     ...valueFindings('input', surface.inputs),
-    ...valueFindings('output', surface.outputs),
+    ...valueFindings('output', surface.outputs, outputs),
   ]
 }
 
@@ -38,6 +42,7 @@ function fileFindings(surface: OnnxSurface): Finding[] {
     ...(surface.irVersion > newestIrVersion
       ? [finding('onnx_ir_too_new', `version ${surface.irVersion}`, `the newest is ${newestIrVersion}`)]
       : []),
+    ...(surface.hasPlainNames ? [] : [finding('onnx_name_quoted', surface.graphName)]),
     ...(surface.hasTraining ? [finding('onnx_training', 'training_info')] : []),
     ...(memory > LARGE_BYTES ? [finding('onnx_memory_large', `about ${Math.ceil(memory / 1e6)} MB`)] : []),
   ]
@@ -78,9 +83,21 @@ function operatorFindings({ operators, functions, opsets }: OnnxSurface): Findin
     })
 }
 
-function valueFindings(side: 'input' | 'output', values: readonly OnnxValue[]): Finding[] {
-  const tooMany = values.length > MAX_TENSORS ? [finding('onnx_tensors_too_many', `${values.length} ${side}s`)] : []
-  return [...tooMany, ...values.flatMap((value) => oneValueFindings(side, value))]
+function valueFindings(side: 'input' | 'output', values: readonly OnnxValue[], crossing = values): Finding[] {
+  const tooMany = crossing.length > MAX_TENSORS ? [finding('onnx_tensors_too_many', `${crossing.length} ${side}s`)] : []
+  const none = values.length === 0 ? [finding('onnx_nothing_crosses', `no ${side}`)] : []
+  return [
+    ...tooMany,
+    ...none,
+    ...repeatedNames(side, values),
+    ...crossing.flatMap((value) => oneValueFindings(side, value)),
+  ]
+}
+
+function repeatedNames(side: 'input' | 'output', values: readonly OnnxValue[]): Finding[] {
+  const times = Map.groupBy(values, ({ name }) => name)
+  const repeated = [...times].filter(([, { length }]) => length > 1)
+  return repeated.map(([name]) => finding('onnx_name_repeated', `${side} ${name}`))
 }
 
 function oneValueFindings(side: 'input' | 'output', value: OnnxValue): Finding[] {
@@ -92,7 +109,8 @@ function oneValueFindings(side: 'input' | 'output', value: OnnxValue): Finding[]
   if (value.dims === undefined) return [...found, finding('onnx_shape_unknown', about)]
   const free = value.dims.filter((dim) => typeof dim !== 'number').map((dim) => dim ?? 'unnamed')
   if (free.length > 0 && side === 'input') found.push(finding('onnx_shape_unbounded', about, free.join(', ')))
-  if (knownBytes(value) > MAX_TENSOR_BYTES) found.push(finding('onnx_tensor_too_large', about))
+  // Of a larger output a step may make less where the model runs; the contract says which come back.
+  if (side === 'input' && knownBytes(value) > MAX_TENSOR_BYTES) found.push(finding('onnx_tensor_too_large', about))
   return found
 }
 

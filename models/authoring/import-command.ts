@@ -7,14 +7,17 @@ import { type AuthoringIo, authoringExitCodes, Misuse, runAuthoring } from './co
 import { draftManifest } from './draft.ts'
 import { readWhole, writeNew } from './files.ts'
 import { openPlaces } from './mark.ts'
+import { shownJson } from './shown-json.ts'
 
-const USAGE = `Usage: wardstone model import FILE.onnx [--output DRAFT.json]
+const USAGE = `Usage: wardstone model import FILE.onnx [--output DRAFT.json] [--tensors]
 
 Reads a graph, without loading it, and drafts the manifest of its package: every field, filled where the graph says it, and with
-"DECIDE: …" where a person has to decide. Inputs and outputs are proposed as raw tensors; where they are quantities with units, or
+"DECIDE: …" where a person has to decide. An input with the shape of an image or a volume is proposed as one that is sent as DICOM or
+NIfTI, with the steps from its pixels to the tensor; other inputs and outputs as raw tensors. Where they are quantities with units, or
 a score, a probability or a category, say so in the contract (docs/manifest.md). "wardstone model check" says what is left.
 
   --output FILE   write the draft there; the file must not exist (default: standard output)
+  --tensors       propose images as raw tensors too
 
 Examples:
   wardstone model import resnet50.onnx --output resnet50.json
@@ -29,7 +32,11 @@ export function modelImportCommand(args: readonly string[], io: AuthoringIo): Pr
     const { values, positionals } = parseArgs({
       args: [...args],
       allowPositionals: true,
-      options: { output: { type: 'string' }, help: { type: 'boolean', short: 'h', default: false } },
+      options: {
+        output: { type: 'string' },
+        tensors: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
     })
     if (values.help) {
       io.stdout.write(USAGE)
@@ -38,8 +45,8 @@ export function modelImportCommand(args: readonly string[], io: AuthoringIo): Pr
     const [path] = positionals
     if (path === undefined || positionals.length > 1) throw new Misuse('name one ONNX file')
     const bytes = readWhole(path, MAX_ONNX_BYTES)
-    const draft = draftManifest(bytes, readOnnx(bytes), basename(path))
-    const text = `${JSON.stringify(draft, undefined, 2)}\n`
+    const draft = draftManifest(bytes, readOnnx(bytes), basename(path), values.tensors ? 'tensors' : 'files')
+    const text = `${shownJson(draft, 2)}\n`
     if (values.output === undefined) io.stdout.write(text)
     else writeNew(values.output, text)
     const open = openPlaces(draft).length

@@ -1,8 +1,10 @@
-import { contractTensors, type FedTensor } from '../contract/consistency.ts'
+import { contractTensors } from '../contract/consistency.ts'
 import { ContractError } from '../contract/errors.ts'
+import { neededTensors } from '../contract/output-ops/output-steps.ts'
 import type { Contract, OutputSpec } from '../contract/schema.ts'
-import type { DimensionSpec } from '../contract/tensor-schema.ts'
+import { type DimensionSpec, type FedTensor, MAX_TENSOR_BYTES } from '../contract/tensor-schema.ts'
 import { memoryEstimate } from '../onnx/memory.ts'
+import { knownBytes } from '../onnx/sizes.ts'
 import type { OnnxSurface, OnnxValue } from '../onnx/surface.ts'
 import type { DraftManifest } from './draft-check.ts'
 import { type Finding, finding } from './findings.ts'
@@ -13,7 +15,8 @@ export function checkMatch(manifest: Pick<DraftManifest, 'contract' | 'memoryByt
   const estimate = memoryEstimate(surface)
   return [
     ...inputFindings(contract, surface),
-    ...contract.outputs.flatMap((output) => outputFindings(output, surface)),
+    ...stepFindings(contract, surface),
+    ...contract.outputs.flatMap((output) => outputFindings(output, contract, surface)),
     ...(memoryBytes < estimate ? [finding('draft_memory_short', 'memoryBytes', `the estimate is ${estimate}`)] : []),
   ]
 }
@@ -40,16 +43,42 @@ function fedTensors(contract: Contract): ReadonlyMap<string, FedTensor> | undefi
   }
 }
 
-function outputFindings(output: OutputSpec, { outputs }: OnnxSurface): Finding[] {
+/**
+ * What the steps on the model's outputs read, and no step before them has made; what they would write over; and what comes
+ * back of the model as it is, but is too large to.
+ */
+function stepFindings(contract: Contract, { outputs }: OnnxSurface): Finding[] {
+  const given = new Map(outputs.map((value) => [value.name, value]))
+  const known = new Set(given.keys())
+  const steps = (contract.postprocessing ?? []).flatMap(({ from, to }, index) => {
+    const found = known.has(from) ? [] : [finding('draft_tensor_unknown', from)]
+    known.add(to)
+    return given.has(to) ? [...found, finding('contract_inconsistent', `postprocessing.${index}.to`)] : found
+  })
+  const large = neededTensors(contract).filter((name) => {
+    const value = given.get(name)
+    return value !== undefined && knownBytes(value) > MAX_TENSOR_BYTES
+  })
+  return [...steps, ...large.map((name) => finding('onnx_tensor_too_large', `output ${name}`))]
+}
+
+function outputFindings(output: OutputSpec, { postprocessing }: Contract, { outputs }: OnnxSurface): Finding[] {
+  if (postprocessing?.some(({ to }) => to === output.tensor)) return []
   const value = outputs.find(({ name }) => name === output.tensor)
   if (value === undefined) return [finding('draft_tensor_unknown', output.tensor)]
   if (output.role === 'tensor') return difference(output, value)
+  if (output.role === 'segmentation') return value.dims === undefined ? [] : difference(labelsLike(value.dims), value)
   // How many numbers other roles read is their own rule; what a tensor of known size cannot give is a fault all the same.
   const count = output.role === 'contributions' ? output.of.length : 1
   const size = (value.dims ?? []).reduce<number>((product, dim) => product * (typeof dim === 'number' ? dim : 1), 1)
   const isOpen = value.dims === undefined || value.dims.some((dim) => typeof dim !== 'number')
   const fits = size === count || (isOpen && count % size === 0)
   return fits ? [] : [finding('draft_tensor_shape', output.tensor, `${size} values for ${count}`)]
+}
+
+/** Labels may lie in any way, and are a byte each. */
+function labelsLike(dims: NonNullable<OnnxValue['dims']>): FedTensor {
+  return { dtype: 'uint8', dims: dims.map((size) => (typeof size === 'number' ? size : { max: 1 })) }
 }
 
 function difference(fed: FedTensor, value: OnnxValue): Finding[] {

@@ -7,15 +7,18 @@ import { parseGoldenVectors, verifyGoldenVectors } from '../contract/golden.ts'
 import { modelCard } from '../onnx/model-card.ts'
 import { readOnnx } from '../onnx/reader.ts'
 import { MAX_ONNX_BYTES } from '../onnx/wire.ts'
+import { printable } from '../package/inspection-text.ts'
 import { type PackageDraft, packageIdentity, packModel } from '../package/pack.ts'
+import { PACKAGE_FILE } from '../store/layout.ts'
 import { checkModel } from './check-command.ts'
 import { checkText } from './check-text.ts'
 import { type AuthoringIo, authoringExitCodes, EXIT_HELP, Misuse, runAuthoring } from './command-io.ts'
 import { checkDraft, type DraftManifest } from './draft-check.ts'
 import { AuthoringError } from './errors.ts'
-import { readJsonFile, readWhole, writeNew } from './files.ts'
+import { MAX_GOLDEN_BYTES, readJsonFile, readWhole, withReason, writeNew } from './files.ts'
+import { shownJson } from './shown-json.ts'
+import { CONTENT_KEY_FILE } from './sign-command.ts'
 
-const MAX_GOLDEN_BYTES = 16 * 1024 * 1024
 const MAX_TEXT_BYTES = 4 * 1024 * 1024
 
 const USAGE = `Usage: wardstone model pack MANIFEST.json --model FILE.onnx --golden-vectors FILE.json --licence FILE --output FOLDER
@@ -23,7 +26,7 @@ const USAGE = `Usage: wardstone model pack MANIFEST.json --model FILE.onnx --gol
 
 Checks a manifest and its model as "wardstone model check" does, and writes FOLDER with package.wspkg and content.key. Nothing is
 written while there are errors. The package is encrypted; content.key, readable by its owner alone, opens it: hand it to the fleet's
-keeper, who wraps it for each device, and destroy it then. Vendor and fleet sign what is printed (docs/package-format.md).
+keeper, who wraps it for each device, and destroy it then. Vendor and fleet sign with "wardstone model sign".
 
   --golden-vectors FILE   what comes in and must come out (docs/manifest.md); any JSON form
   --licence FILE          text of the model's licence
@@ -84,24 +87,26 @@ interface PackRequest {
 function pack(request: PackRequest, io: AuthoringIo & { readonly randomness: Randomness }): number {
   const model = readWhole(request.model, MAX_ONNX_BYTES)
   const { findings, manifest } = checkDraft(readJsonFile(request.manifest))
-  const report = checkModel(manifest, readOnnx(model), findings)
+  const golden = readJsonFile(request.golden, MAX_GOLDEN_BYTES)
+  const report = checkModel(manifest, readOnnx(model), findings, golden)
   const hasErrors = report.findings.some(({ severity }) => severity === 'error')
-  if (hasErrors) io.stdout.write(request.json ? `${JSON.stringify(report)}\n` : checkText(report))
+  if (hasErrors) io.stdout.write(request.json ? `${shownJson(report)}\n` : checkText(report))
   if (hasErrors || manifest === undefined) return authoringExitCodes.errors
-  const packed = packModel(draftOf(request, manifest, model), io.randomness)
+  const packed = packModel(draftOf(request, manifest, model, golden), io.randomness)
   makeFolder(request.output)
-  writeNew(join(request.output, 'package.wspkg'), packed.bytes)
-  writeNew(join(request.output, 'content.key'), `${Buffer.from(packed.contentKey).toString('base64')}\n`, 0o600)
+  writeNew(join(request.output, PACKAGE_FILE), packed.bytes)
+  writeNew(join(request.output, CONTENT_KEY_FILE), `${Buffer.from(packed.contentKey).toString('base64')}\n`, 0o600)
   packed.contentKey.fill(0)
   const identity = packageIdentity(packed)
   io.stdout.write(request.json ? `${JSON.stringify(identity)}\n` : identityText(identity))
+  io.stderr.write(nextText(report.findings.length, request.output))
   return authoringExitCodes.done
 }
 
 /** @throws ContractError contract_inconsistent for golden vectors that do not speak of this contract */
-function draftOf(request: PackRequest, draft: DraftManifest, model: Uint8Array): PackageDraft {
+function draftOf(request: PackRequest, draft: DraftManifest, model: Uint8Array, vectors: unknown): PackageDraft {
   const { schemaVersion: _, ...manifest } = draft
-  const golden = canonicalBytes(readJsonFile(request.golden, MAX_GOLDEN_BYTES))
+  const golden = canonicalBytes(vectors)
   verifyGoldenVectors(parseGoldenVectors(golden), manifest.contract)
   const text = (path: string) => readWhole(path, MAX_TEXT_BYTES)
   return {
@@ -120,8 +125,14 @@ function makeFolder(path: string): void {
   try {
     mkdirSync(path, { mode: 0o755 })
   } catch (cause) {
-    throw new AuthoringError('authoring_output_exists', { about: path, cause })
+    throw new AuthoringError('authoring_output_exists', { about: withReason(path, cause), cause })
   }
+}
+
+/** Warnings keep nobody from packing, and are not to be missed by those who did not check. */
+function nextText(warnings: number, folder: string): string {
+  const weigh = warnings === 0 ? '' : `${warnings} to weigh: "wardstone model check" says what. `
+  return printable(`${weigh}Then both keepers sign: wardstone model sign ${folder}`).concat('\n')
 }
 
 function identityText(identity: ReturnType<typeof packageIdentity>): string {

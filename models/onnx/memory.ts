@@ -1,4 +1,4 @@
-import { knownBytes } from './reader.ts'
+import { bounded, onePatientBytes } from './sizes.ts'
 import type { OnnxSurface } from './surface.ts'
 
 /** A model of size S peaks near 3.3 S while a session is made of it from memory, and settles near 1.2 S (measured). */
@@ -18,7 +18,10 @@ export function weightBytes({ fileBytes, initialisers }: OnnxSurface): number {
  * tensors between its nodes are.
  */
 export function memoryEstimate(surface: OnnxSurface): number {
-  const largest = Math.max(surface.largestIntermediateBytes, ...[...surface.inputs, ...surface.outputs].map(knownBytes))
+  const largest = Math.max(
+    surface.largestIntermediateBytes,
+    ...[...surface.inputs, ...surface.outputs].map(onePatientBytes),
+  )
   const bytes = PEAK_FACTOR * weightBytes(surface) + LIVE_TENSORS * largest + BASE_BYTES
-  return Math.ceil(bytes / MEBIBYTE) * MEBIBYTE
+  return bounded(Math.ceil(bytes / MEBIBYTE) * MEBIBYTE)
 }

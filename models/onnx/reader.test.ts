@@ -28,6 +28,45 @@ const codeOf = (bytes: Uint8Array): string => {
   }
 }
 
+/** Sizes as no exporter writes them, of a value between two nodes and of a constant; −1 is what a varint makes of it. */
+const ABSURD: readonly (readonly [string, readonly number[]])[] = [
+  ['whose product is beyond all numbers', Array(40).fill(2 ** 52)],
+  ['whose product is beyond all numbers, times nothing', [...Array(40).fill(2 ** 52), 0]],
+  ['that are negative', [2 ** 64 - 2048, 2 ** 64 - 2048]],
+]
+
+describe('sizes that are absurd', () => {
+  const dims = (sizes: readonly number[]) => sizes.flatMap((size) => bytesField(1, numberField(1, size)))
+  const between = (sizes: readonly number[]) =>
+    bytesField(13, bytesField(2, bytesField(1, [...numberField(1, 1), ...bytesField(2, dims(sizes))])))
+  const constant = (sizes: readonly number[]) =>
+    bytesField(5, [...sizes.flatMap((size) => numberField(1, size)), ...numberField(2, 1)])
+
+  test.each(ABSURD)('%s: the estimate stays a number that can be compared', (_, sizes) => {
+    const estimate = memoryEstimate(readOnnx(graphWith([...between(sizes), ...constant(sizes)])))
+    expect([Number.isSafeInteger(estimate), estimate > 0]).toEqual([true, true])
+  })
+
+  test('a size that is free because it counts patients counts as one', () => {
+    const graph = new GraphBuilder()
+    const x = graph.input('x', ['N', 1, 256, 256, 256])
+    graph.output(graph.node('y', 'Identity', [x]), ['N', 'classes', 256, 256, 256])
+    const volume = 4 * 256 ** 3
+    const estimate = memoryEstimate(readOnnx(graph.build({ name: 'volume', producerVersion: '1', docString: '' })))
+    expect(estimate).toBeGreaterThan(4 * volume)
+    expect(estimate).toBeLessThan(5 * volume)
+  })
+
+  test('nothing that is filled takes away from what another takes', () => {
+    const graph = new GraphBuilder()
+    graph.input('x', [1])
+    for (const [name, sizes] of Object.entries({ less: [-30_000, 30_000], more: [30_000, 30_000] }))
+      graph.output(graph.node(name, 'ConstantOfShape', [graph.integers(`${name}-shape`, sizes)]), ['N', 'N'])
+    const surface = readOnnx(graph.build({ name: 'hidden', producerVersion: '1', docString: '' }))
+    expect(surface.initialisers.expandedBytes).toBe(4 * 30_000 ** 2)
+  })
+})
+
 describe('the surface of a graph', () => {
   test('says what goes in and comes out, what it is made of, and how large that is', () => {
     const surface = readOnnx(smallModel())

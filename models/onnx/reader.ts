@@ -1,4 +1,6 @@
 import { OnnxError } from './errors.ts'
+import { hasPlainNames } from './plain-names.ts'
+import { bounded, elementCount, onePatientBytes } from './sizes.ts'
 import { dtypeName, dtypes, type Initialisers, type OnnxSurface, type OnnxValue } from './surface.ts'
 import { readTensorHead, type TensorHead } from './tensor-head.ts'
 import { readValueInfo } from './value-info.ts'
@@ -109,6 +111,7 @@ class ModelReading {
       functions: this.#functions,
       metadata: Object.fromEntries(this.#metadata),
       hasTraining: this.#hasTraining,
+      hasPlainNames: hasPlainNames(this.#wire.bytes),
       ...this.#graph.facts(),
     }
   }
@@ -212,7 +215,7 @@ class GraphReading {
   #takeTensor(field: Field): TensorHead {
     const head = readTensorHead(this.#wire, field)
     this.#constants += 1
-    this.#constantBytes += head.bytes
+    this.#constantBytes = bounded(this.#constantBytes + head.bytes)
     if (head.isExternal) this.#external += 1
     const dtype = dtypeName(head.dtype)
     this.#byDtype.set(dtype, (this.#byDtype.get(dtype) ?? 0) + head.bytes)
@@ -220,7 +223,7 @@ class GraphReading {
   }
 
   #takeIntermediate(field: Field): void {
-    this.#largestBytes = Math.max(this.#largestBytes, knownBytes(readValueInfo(this.#wire, field)))
+    this.#largestBytes = Math.max(this.#largestBytes, onePatientBytes(readValueInfo(this.#wire, field)))
   }
 
   #count(domain: string, name: string): void {
@@ -248,7 +251,7 @@ class GraphReading {
   #initialisers(): Initialisers {
     const expandedBytes = this.#fills.reduce((total, { shape, bytes }) => {
       const sizes = this.#shapes.get(shape) ?? []
-      return total + (sizes.length === 0 ? 0 : product(sizes) * bytes)
+      return bounded(total + (sizes.length === 0 ? 0 : elementCount(sizes) * bytes))
     }, 0)
     return {
       count: this.#constants,
@@ -257,17 +260,6 @@ class GraphReading {
       byDtype: Object.fromEntries(this.#byDtype),
     }
   }
-}
-
-/** Bytes of a value whose shape is wholly known; 0 for all others. */
-export function knownBytes({ dtype, dims }: OnnxValue): number {
-  const size = [...dtypes.values()].find(({ name }) => name === dtype)?.bytes
-  if (size === undefined || dims === undefined || !dims.every((dim) => typeof dim === 'number')) return 0
-  return product(dims) * size
-}
-
-function product(sizes: readonly number[]): number {
-  return sizes.reduce((total, size) => total * size, 1)
 }
 
 function readOpset(wire: Wire, field: Field): OnnxSurface['opsets'][number] {

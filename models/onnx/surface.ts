@@ -20,6 +20,8 @@ export interface OnnxSurface {
   /** Bytes of the largest tensor between two nodes whose shape the file says; 0 where it says none. */
   readonly largestIntermediateBytes: number
   readonly hasTraining: boolean
+  /** See `hasPlainNames` of plain-names.ts. */
+  readonly hasPlainNames: boolean
 }
 
 export interface Initialisers {

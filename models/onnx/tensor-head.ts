@@ -1,3 +1,4 @@
+import { elementCount } from './sizes.ts'
 import { dtypes } from './surface.ts'
 import { eachField, type Field, fieldText, LENGTH_DELIMITED, packedNumbers, verifyMessage, type Wire } from './wire.ts'
 
@@ -37,8 +38,7 @@ export function readTensorHead(wire: Wire, field: Field): TensorHead {
       numbers = packedNumbers(wire, part, MAX_SHAPE_NUMBERS)
     else if (part.number === 9) numbers ??= rawNumbers(wire, part)
   })
-  const elements = dims.reduce((product, dim) => product * dim, 1)
-  const bytes = Math.max(elements * (dtypes.get(dtype)?.bytes ?? 1), carried)
+  const bytes = Math.max(elementCount(dims) * (dtypes.get(dtype)?.bytes ?? 1), carried)
   return { name, dtype, bytes, isExternal, numbers: dtype === INT64 ? numbers : undefined }
 }
 

@@ -78,6 +78,8 @@ function outputRow(output: OutputSpec): string[] {
   if (output.role === 'score') return [output.name, 'score', `${output.range.low} … ${output.range.high}${unit}`]
   if (output.role === 'probability') return [output.name, 'probability', '0 … 1']
   if (output.role === 'category') return [output.name, 'category', output.labels.map(({ code }) => code).join(' | ')]
+  if (output.role === 'segmentation')
+    return [output.name, 'segmentation', output.labels.map(({ code }) => code).join(' | ')]
   if (output.role === 'tensor') return [output.name, 'tensor', tensorShape(output)]
   return [output.name, 'contributions', `of ${output.of.length} inputs`]
 }

@@ -1,7 +1,9 @@
 import { systemRandomness } from '../../device/crypto/randomness.ts'
+import { systemClock } from '../../device/platform/clock.ts'
 import { modelCheckCommand } from '../../models/authoring/check-command.ts'
 import { modelImportCommand } from '../../models/authoring/import-command.ts'
 import { modelPackCommand } from '../../models/authoring/pack-command.ts'
+import { modelSignCommand } from '../../models/authoring/sign-command.ts'
 import type { Command } from './command.ts'
 
 /** The half of `wardstone model` for whoever makes a package: no site is needed, and nothing is loaded. */
@@ -24,5 +26,11 @@ export const modelAuthoringCommands: readonly Command[] = [
     summary: 'make a package of a manifest and its model, for the keepers to sign',
     run: (args) =>
       modelPackCommand(args, { stdout: process.stdout, stderr: process.stderr, randomness: systemRandomness }),
+  },
+  {
+    name: 'model sign',
+    synopsis: 'FOLDER [options]',
+    summary: 'sign what was packed, as its vendor and for a device of the fleet',
+    run: (args) => modelSignCommand(args, { stdout: process.stdout, stderr: process.stderr, clock: systemClock }),
   },
 ]

@@ -32,6 +32,15 @@ describe('measure', () => {
     expect(value([over], 'septicStaysMissed')).toBe(1)
   })
 
+  it('an alert begins and ends where a decision would begin and end it: compared in float32, in which the model speaks', () => {
+    const limits = { alertAt: 0.9, clearBelow: 0.7 }
+    const [reached, held] = [Math.fround(0.9), Math.fround(0.7)]
+    expect([reached < limits.alertAt, held < limits.clearBelow]).toEqual([true, true])
+    const figures = measure([{ onset: 3, probabilities: [reached, held, reached, 0.1] }], limits, once)
+    expect(figures.alertsPer100PatientDays.value).toBe((1 / 4) * 2400)
+    expect(figures.septicStaysMissed.value).toBe(0)
+  })
+
   it('the best possible alarms are worth 1, silence 0, and an alarm for all less than none where nobody falls ill', () => {
     const best = { onset: 12, probabilities: Array.from({ length: 16 }, () => 0.9) }
     expect(value([best], 'utility')).toBe(1)

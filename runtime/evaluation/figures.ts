@@ -95,13 +95,24 @@ function prepare(stays: readonly ScoredStay[], threshold: AlertThreshold | null)
     alerts:
       threshold === null
         ? undefined
-        : stays.map((stay) => stayAlerts(stay.probabilities, hoursOf(stay), stay.onset, threshold)),
+        : stays.map((stay) =>
+            stayAlerts(stay.probabilities.map(spoken), hoursOf(stay), stay.onset, spokenLimits(threshold)),
+          ),
   }
 }
 
-/** As postprocess compares: in float32, in which the model speaks. */
 function reaches(probability: number | undefined, alertAt: number): boolean {
-  return probability !== undefined && Math.fround(probability) >= Math.fround(alertAt)
+  const said = spoken(probability)
+  return said !== undefined && said >= Math.fround(alertAt)
+}
+
+/** As postprocess compares: in float32, in which the model speaks. */
+function spoken(probability: number | undefined): number | undefined {
+  return probability === undefined ? undefined : Math.fround(probability)
+}
+
+function spokenLimits({ alertAt, clearBelow }: AlertThreshold): AlertThreshold {
+  return { alertAt: Math.fround(alertAt), clearBelow: Math.fround(clearBelow) }
 }
 
 function rankable({ onset, probabilities }: ScoredStay, stay: number) {

@@ -5,10 +5,10 @@ import { MARK } from '../mark.ts'
 
 /**
  * The manifest that `wardstone model import` drafts, with each open place filled as a person in a hurry would: sixty minutes, no
- * range, "Decided" for every text.
+ * range, "Decided" for every text, every input a raw tensor.
  */
 export function decidedDraft(bytes: Uint8Array, surface: OnnxSurface, name: string): DraftManifest {
-  return draftSchema.parse(filled(draftManifest(bytes, surface, name), ''))
+  return draftSchema.parse(filled(draftManifest(bytes, surface, name, 'tensors'), ''))
 }
 
 function filled(value: unknown, member: string): unknown {
