@@ -21,7 +21,9 @@ import { deviceStateOf } from './egress/device-state.ts'
 import { linkFaults } from './egress/link-faults.ts'
 import { type Relay, startRelay } from './egress/relay.ts'
 import { RuntimeError } from './errors.ts'
+import { uploadLimitsOf } from './http/limits.ts'
 import { createApiServer } from './http/server.ts'
+import { createImageDecoder, type ImageDecoder } from './images/image-decoder.ts'
 import { startModels } from './models.ts'
 import { RELEASE } from './release.ts'
 import { SiteFiles } from './site-files.ts'
@@ -60,7 +62,8 @@ export async function startRuntime(config: RuntimeConfig, base: string, parts: R
     const auditCommands = await serveChannel(channel)
     started.defer(() => auditCommands.close())
     const device = await startDevice(config, files, provider, parts, started)
-    const { models, loaded, faults } = await startModels(config, files, provider, ledger, parts, started)
+    const images = startImageDecoder(config, parts, started)
+    const { models, loaded, faults } = await startModels(config, files, provider, ledger, { ...parts, images }, started)
     const relay = startEgressRelay(config, files, { outbox, device, slots: models.slots }, parts, started)
     const { clock, log } = parts
     const recorded = { ledger, store: ledger.store, clock, log, newId: randomUUID }
@@ -72,6 +75,7 @@ export async function startRuntime(config: RuntimeConfig, base: string, parts: R
       explanations,
       subjects: ledger.subjects,
       alerts: ledger.store,
+      images,
       release: RELEASE,
       logSize: () => ledger.position().size,
       otherFaults: () => [
@@ -95,6 +99,7 @@ export async function startRuntime(config: RuntimeConfig, base: string, parts: R
       ledger,
       clock: parts.clock,
       log: parts.log,
+      limits: uploadLimitsOf(config.images),
       ...revocation,
     })
     started.defer(() => server.close())
@@ -126,6 +131,18 @@ async function startLedger(
   const ledger = await openLedger({ database, subjectKey, signer, verifier, origin, keptCheckpoint, ...parts })
   started.defer(() => ledger.close())
   return { ledger, outbox: createOutbox(database) }
+}
+
+/** What decodes images stands behind the same walls as the models do. */
+function startImageDecoder(
+  config: RuntimeConfig,
+  { clock, log }: RuntimeParts,
+  started: AsyncDisposableStack,
+): ImageDecoder {
+  const { isolation } = config.inference
+  const images = createImageDecoder({ isolation, clock, log, ...config.images })
+  started.defer(() => images.stop())
+  return images
 }
 
 /** Without the section nothing is handed over; the rows wait in the outbox. */

@@ -37,6 +37,28 @@ export const runtimeConfigSchema = z.strictObject({
     maxQueue: z.int().min(1).max(10_000),
     isolation: z.enum(['required', 'preferred']),
   }),
+  /**
+   * Images that are decoded at once, those that may wait, and what one may take in memory besides the decoder itself; then what
+   * a request with an image may be: its bytes, how many come in at once (of all clients, of one), and the time for its body.
+   */
+  images: z
+    .strictObject({
+      maxConcurrent: z.int().min(1).max(64).optional(),
+      maxWaiting: z.int().min(0).max(1024).optional(),
+      memoryLimitBytes: z
+        .int()
+        .min(64 * 1024 * 1024)
+        .optional(),
+      maxRequestBytes: z
+        .int()
+        .min(1024 * 1024)
+        .max(512 * 1024 * 1024)
+        .optional(),
+      maxRequests: z.int().min(1).max(256).optional(),
+      maxRequestsPerClient: z.int().min(1).max(256).optional(),
+      requestSeconds: z.int().min(5).max(120).optional(),
+    })
+    .optional(),
   device: deviceSchema.optional(),
   /** Where egress takes what may leave the box; without it nothing is handed over. */
   egress: z.strictObject({ socket: path }).optional(),

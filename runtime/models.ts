@@ -19,6 +19,7 @@ import type { PinnedTrust } from './decisions/release-prover.ts'
 import { watchRevocation } from './decisions/revocation-watch.ts'
 import { type Models, SlotRegistry } from './decisions/slot-registry.ts'
 import { RuntimeError } from './errors.ts'
+import type { ImageDecoder } from './images/image-decoder.ts'
 import { availableMemoryBytes } from './inference/isolation.ts'
 import { RELEASE } from './release.ts'
 import type { SiteFiles } from './site-files.ts'
@@ -30,6 +31,7 @@ const POINTER = '.json'
 const MAX_MESSAGE_BYTES = 65_536
 
 interface ModelParts {
+  readonly images: ImageDecoder
   readonly clock: Clock
   readonly log: Log
   readonly checkpoint?: ((at: ActivationPoint) => void) | undefined
@@ -53,7 +55,7 @@ export async function startModels(
   files: SiteFiles,
   provider: CryptoProvider,
   ledger: LedgerHandle,
-  { clock, log, checkpoint }: ModelParts,
+  { images, clock, log, checkpoint }: ModelParts,
   started: AsyncDisposableStack,
 ): Promise<StartedModels> {
   const store = modelStore(files.path(config.store))
@@ -71,6 +73,7 @@ export async function startModels(
     trust,
     settings: config.inference,
     memoryBytes: availableMemoryBytes(),
+    images,
     clock,
     log,
     checkpoint,

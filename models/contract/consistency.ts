@@ -1,28 +1,21 @@
-import { ContractError } from './errors.ts'
+import { verifyCalibration } from './calibration.ts'
+import { areDistinct, ensure, fault } from './contract-fault.ts'
+import { verifyExplanation } from './explanation-consistency.ts'
 import { MAX_COLUMNS } from './fields.ts'
+import { verifyImageSteps } from './image/image-consistency.ts'
+import type { ImageOp } from './image/image-schema.ts'
+import { isImageStep } from './image/image-steps.ts'
 import type { MatrixShape, Sources } from './ops/matrix.ts'
+import { verifyOutputOps } from './output-ops/output-consistency.ts'
 import type { Contract, InputSpec, OutputSpec, PreprocessingOp } from './schema.ts'
-import { type ElementType, elementArrays } from './tensor.ts'
-import { type DimensionSpec, MAX_OUTPUT_VALUES, MAX_TENSOR_BYTES } from './tensor-schema.ts'
+import { elementArrays } from './tensor.ts'
+import { type FedTensor, MAX_OUTPUT_VALUES, MAX_TENSOR_BYTES } from './tensor-schema.ts'
 import { mostElements } from './tensor-value.ts'
 import { transformShape } from './transforms.ts'
 import { isKnownUnit } from './units.ts'
 
-const MAX_SHAPLEY_GROUPS = 12
 /** Cells of all matrices of a contract together: 8 MB of numbers for one decision. */
 const MAX_CELLS = 1_000_000
-/** Cells of the batch that exact Shapley values send through the model: 16 MB. */
-const MAX_COALITION_CELLS = 4_000_000
-/** Cells of all batches of sampled orders together: 800 MB pass through the model, a few at a time. */
-const MAX_SAMPLED_CELLS = 200_000_000
-
-type ShapleySpec = Extract<Contract['explanation'], { method: 'exact-shapley' | 'permutation-shapley' }>
-
-/** What a contract feeds to one of the model's inputs. */
-export interface FedTensor {
-  readonly dtype: ElementType
-  readonly dims: readonly DimensionSpec[]
-}
 
 /**
  * The tensors that a contract feeds, by the name of the model's input.
@@ -43,12 +36,14 @@ export function verifyContract(contract: Contract): void {
   verifyPopulation(contract)
   const tensors = verifyPreprocessing(contract)
   verifyOutputs(contract)
+  verifyOutputOps(contract)
   verifyCalibration(contract)
   verifyThreshold(contract)
   verifyExplanation(contract, tensors)
 }
 
-function verifyInputs({ inputs }: Contract): void {
+function verifyInputs({ inputs, image }: Contract): void {
+  ensure(inputs.length > 0 || image !== undefined, 'inputs')
   const names = inputs.map((input) => input.name)
   inputs.forEach((input, index) => {
     const path = `inputs.${input.name}`
@@ -92,12 +87,14 @@ function hasCode(input: InputSpec, code: string): boolean {
 }
 
 /** Follows the shapes through the steps without any data. Returns those of the tensors. */
-function verifyPreprocessing({ inputs, preprocessing }: Contract): ReadonlyMap<string, FedTensor> {
+function verifyPreprocessing(contract: Contract): ReadonlyMap<string, FedTensor> {
+  const { inputs, preprocessing } = contract
   const matrices = new Map<string, MatrixShape>()
-  const tensors = new Map<string, FedTensor>()
+  const tensors = new Map(verifyImageSteps(contract))
   let cells = 0
   preprocessing.forEach((step, index) => {
     const path = `preprocessing.${index}`
+    if (isImageStep(step)) return
     if (step.op === 'tensor') {
       const shape = matrices.get(step.from) ?? fault(`${path}.from`)
       ensure(!shape.mayBeMissing.includes(true), `${path}.missing`)
@@ -124,7 +121,7 @@ function verifyPreprocessing({ inputs, preprocessing }: Contract): ReadonlyMap<s
 }
 
 function stepShape(
-  step: Exclude<PreprocessingOp, { op: 'tensor' | 'pass' }>,
+  step: Exclude<PreprocessingOp, ImageOp | { op: 'tensor' | 'pass' }>,
   matrices: ReadonlyMap<string, MatrixShape>,
   inputs: readonly InputSpec[],
   path: string,
@@ -177,6 +174,9 @@ function isAlwaysThere(input: InputSpec): boolean {
 }
 
 function verifyOutputs({ outputs }: Contract): void {
+  // All of them are part of one record.
+  const values = outputs.reduce((sum, output) => sum + (output.role === 'tensor' ? mostElements(output.dims) : 0), 0)
+  ensure(values <= MAX_OUTPUT_VALUES, 'outputs')
   const names = outputs.map((output) => output.name)
   outputs.forEach((output, index) => {
     const path = `outputs.${output.name}`
@@ -191,80 +191,24 @@ function verifyOutputs({ outputs }: Contract): void {
   })
 }
 
-/** A slope of zero or less would turn a higher risk into a lower one. */
-function verifyCalibration({ calibration, outputs }: Contract): void {
-  if (calibration.method === 'none') return
-  ensure(calibration.slope > 0, 'calibration.slope')
-  ensure(
-    outputs.some(({ role }) => role === 'probability'),
-    'calibration.method',
-  )
-}
-
 function verifyThreshold({ threshold, outputs }: Contract): void {
   if (threshold === null) return
   const output = outputs.find(({ name }) => name === threshold.output)
-  if (output === undefined || output.role === 'contributions' || output.role === 'tensor') fault('threshold.output')
+  if (output === undefined || !canBeJudged(output)) fault('threshold.output')
   ensure(threshold.clearBelow <= threshold.alertAt, 'threshold.clearBelow')
   const { low, high } = reach(output)
   ensure(threshold.alertAt >= low && threshold.alertAt <= high, 'threshold.alertAt')
 }
 
-function reach(output: Exclude<OutputSpec, { role: 'contributions' | 'tensor' }>): { low: number; high: number } {
+type JudgedOutput = Extract<OutputSpec, { role: 'score' | 'probability' | 'category' }>
+
+function canBeJudged(output: OutputSpec): output is JudgedOutput {
+  return output.role === 'score' || output.role === 'probability' || output.role === 'category'
+}
+
+function reach(output: JudgedOutput): { low: number; high: number } {
   if (output.role === 'score') return output.range
   if (output.role === 'probability') return { low: 0, high: 1 }
   const values = output.labels.map(({ value }) => value)
   return { low: Math.min(...values), high: Math.max(...values) }
-}
-
-function verifyExplanation(contract: Contract, tensors: ReadonlyMap<string, FedTensor>): void {
-  const { explanation, outputs } = contract
-  if (explanation.method === 'none') return
-  const roleOf = (name: string) => outputs.find((output) => output.name === name)?.role
-  const isNumber = (name: string) => ['score', 'probability'].includes(roleOf(name) ?? '')
-  if (explanation.method === 'model-output') {
-    ensure(roleOf(explanation.output) === 'contributions', 'explanation.output')
-    ensure(isNumber(explanation.total), 'explanation.total')
-    return
-  }
-  ensure(isNumber(explanation.output), 'explanation.output')
-  // Every coalition is one row of a batch: the model must take this one tensor alone, as a single row.
-  const fed = tensors.get(explanation.tensor)
-  const [rows, width] = fed?.dims.length === 2 ? fed.dims : []
-  if (fed?.dtype !== 'float32' || tensors.size !== 1 || rows !== 1 || typeof width !== 'number')
-    fault('explanation.tensor')
-  verifyCoalitions(explanation, width)
-  ensure(areDistinct(explanation.groups.map(({ name }) => name)), 'explanation.groups.name')
-  const columns = explanation.groups.flatMap((group) => group.columns).toSorted((a, b) => a - b)
-  const partition = columns.length === width && columns.every((column, index) => column === index)
-  ensure(partition, 'explanation.groups.columns')
-  ensure(explanation.budgetMs <= contract.deadlineMs, 'explanation.budgetMs')
-}
-
-/** The rows that coalitions stand against are as wide as the tensor, and what is sent through the model has an end. */
-function verifyCoalitions(explanation: ShapleySpec, width: number): void {
-  const { groups } = explanation
-  if (explanation.method === 'exact-shapley') {
-    ensure(explanation.baseline.length === width, 'explanation.baseline')
-    ensure(groups.length <= MAX_SHAPLEY_GROUPS, 'explanation.groups')
-    ensure(width << groups.length <= MAX_COALITION_CELLS, 'explanation.groups.cells')
-    return
-  }
-  const { background, permutations } = explanation
-  background.forEach((row, index) => {
-    ensure(row.length === width, `explanation.background.${index}`)
-  })
-  ensure(2 * permutations * groups.length * background.length * width <= MAX_SAMPLED_CELLS, 'explanation.permutations')
-}
-
-function areDistinct(list: readonly (string | number)[]): boolean {
-  return new Set(list).size === list.length
-}
-
-function ensure(holds: boolean, path: string): void {
-  if (!holds) fault(path)
-}
-
-function fault(path: string): never {
-  throw new ContractError('contract_inconsistent', { about: path })
 }

@@ -1,11 +1,20 @@
 import { parseCanonical } from '../../device/platform/canonical-json.ts'
 import { ContractError, Refusal, refusals } from './errors.ts'
-import type { Observation } from './guard.ts'
+import { type GuardedInputs, guard, type Observation } from './guard.ts'
+import type { PreparedImage } from './image/prepared-image.ts'
 import type { Assessment } from './postprocess.ts'
 import { type Contract, type GoldenVectors, goldenVectorsSchema } from './schema.ts'
 import { mostElements } from './tensor-value.ts'
 
-export type GoldenVector = GoldenVectors['vectors'][number]
+export type GoldenVector = GoldenVectors['vectors'][number] & {
+  /** What became of its image, once that has been decoded. */
+  readonly prepared?: PreparedImage | undefined
+}
+
+/** The vectors of a package, with their images decoded where they have any. */
+export interface GoldenCases {
+  readonly vectors: readonly GoldenVector[]
+}
 
 const MS_PER_MINUTE = 60_000
 
@@ -38,8 +47,9 @@ function readJson(bytes: Uint8Array): unknown {
  */
 export function verifyGoldenVectors(vectors: GoldenVectors, contract: Contract): void {
   const inputs = new Set(contract.inputs.map((input) => input.name))
-  for (const { name, inputs: sent, expect } of vectors.vectors) {
+  for (const { name, inputs: sent, image, expect } of vectors.vectors) {
     const knowsInputs = Object.keys(sent).every((input) => inputs.has(input))
+    if (image !== undefined && contract.image === undefined) fault(`golden-vectors: ${name}`)
     const fits =
       'refused' in expect
         ? Object.hasOwn(refusals, expect.refused) && (knowsInputs || expect.refused === 'input_unknown')
@@ -59,7 +69,13 @@ function hasOutput(contract: Contract, name: string, values: readonly number[]):
   const output = contract.outputs.find((candidate) => candidate.name === name)
   if (output === undefined) return false
   if (output.role === 'tensor') return values.length <= mostElements(output.dims)
+  if (output.role === 'segmentation') return values.length === output.labels.length
   return values.length === (output.role === 'contributions' ? output.of.length : 1)
+}
+
+/** A vector's inputs, guarded, as of `nowMs`. @throws Refusal */
+export function guardGolden(vector: GoldenVector, contract: Contract, nowMs: number): GuardedInputs {
+  return guard(goldenObservations(vector, nowMs), contract, nowMs, vector.prepared)
 }
 
 /** A vector's inputs as a sender would give them at `nowMs`. */

@@ -92,9 +92,21 @@ describe('rate of change', () => {
     expect(kept(sent([120, 60], [79, 0]), 'flag').isAbrupt).toBe(true)
   })
 
-  it('a new level is believed once there was time for it', () => {
+  it('a new level is believed once there was time for it, or once two in a row agree on it', () => {
+    expect(kept(sent([80, 180], [150, 150], [90, 120], [152, 60], [153, 0]), 'treat-as-missing').values).toEqual([
+      80, 90, 153,
+    ])
     const risen = sent([80, 180], [150, 150], [151, 120], [152, 60], [153, 0])
-    expect(kept(risen, 'treat-as-missing').values).toEqual([80, 152, 153])
+    expect(kept(risen, 'treat-as-missing').values).toEqual([80, 150, 151, 152, 153])
+  })
+
+  it('two that agree are no artefact: what comes after a wrong first reading, and a heart that really races, is not hidden', () => {
+    expect(kept(sent([220, 50], [80, 40], [82, 30], [81, 0]), 'treat-as-missing')).toEqual({
+      values: [220, 80, 82, 81],
+      isAbrupt: true,
+    })
+    expect(kept(sent([80, 60], [180, 40], [182, 20], [181, 0]), 'treat-as-missing').values).toEqual([80, 180, 182, 181])
+    expect(kept(sent([80, 60], [180, 40], [20, 20], [81, 0]), 'treat-as-missing').values).toEqual([80, 81])
   })
 
   it('of one observation, or of none, there is no change', () => {

@@ -1,7 +1,9 @@
 import { roundHalfAway } from './decimal.ts'
-import { Refusal, type RefusalCode, StaleRefusal } from './errors.ts'
+import { Refusal, refuseAbout as refuse, StaleRefusal } from './errors.ts'
+import { guardImage, type ImageFlag, withImageObservations } from './image/image-guard.ts'
+import type { PreparedImage } from './image/prepared-image.ts'
 import type { Contract, InputSpec } from './schema.ts'
-import type { Tensor } from './tensor.ts'
+import type { Tensor, Tensors } from './tensor.ts'
 import type { SentTensor } from './tensor-schema.ts'
 import { readTensorValue } from './tensor-value.ts'
 import { convertUnit } from './units.ts'
@@ -34,8 +36,10 @@ export interface GuardFlag {
 export interface GuardedInputs {
   /** Every input of the contract, oldest observation first; an empty list means missing. */
   readonly inputs: Readonly<Record<string, readonly GuardedObservation[]>>
-  /** In the contract's order of inputs, each flag once per input. */
-  readonly flags: readonly GuardFlag[]
+  /** In the contract's order of inputs, each flag once per input; then those of the image. */
+  readonly flags: readonly (GuardFlag | ImageFlag)[]
+  /** What the steps made of the image, by the model's input. */
+  readonly imageTensors?: Tensors
 }
 
 /** Clocks of senders may run ahead of ours by this much; an observation from that span counts as made now. */
@@ -49,14 +53,17 @@ const MS_PER_HOUR = 60 * MS_PER_MINUTE
 /**
  * Holds what was sent against the signed contract. What comes back is complete, typed, in the contract's units and
  * fit to be fed; whatever is not is refused, and no refusal carries what was sent.
+ * @param image what became of the image, where one was sent; what it says of the patient is taken as if it had been sent
  * @throws Refusal
  */
 export function guard(
   observations: Readonly<Record<string, readonly Observation[]>>,
   contract: Contract,
   nowMs: number,
+  image?: PreparedImage,
 ): GuardedInputs {
-  const sent = readInputs(observations, contract)
+  const imageFlags = guardImage(image, contract)
+  const sent = readInputs(withImageObservations(observations, image, contract, nowMs), contract)
   const guarded = contract.inputs.map((spec) => guardInput(spec, sent.get(spec.name) ?? [], nowMs))
   const inputs = new Map(guarded.map((input) => [input.spec.name, input.observations]))
   refuseMissing(contract, inputs)
@@ -64,7 +71,11 @@ export function guard(
   return {
     // Own properties by definition, not by assignment: an input may be called `constructor`.
     inputs: Object.fromEntries(inputs),
-    flags: guarded.flatMap(({ spec, flags }) => [...flags].map((flag) => ({ input: spec.name, flag }))),
+    flags: [
+      ...guarded.flatMap(({ spec, flags }) => [...flags].map((flag) => ({ input: spec.name, flag }))),
+      ...imageFlags,
+    ],
+    ...(image !== undefined && 'tensors' in image.prepared ? { imageTensors: image.prepared.tensors } : {}),
   }
 }
 
@@ -175,18 +186,24 @@ function keepLaterOfSameTime(read: readonly ReadObservation[], flags: Set<GuardF
 }
 
 /**
- * Each is held against the one before it that was kept, so that one artefact does not make the next true value abrupt,
- * and a new level is believed once enough time has passed for it.
+ * Each is held against the one before it that was kept, so that one artefact does not make the next true value abrupt. A new
+ * level is believed once enough time has passed for it, or once two in a row agree on it: a heart that has begun to race must not
+ * stay hidden for hours, nor what is true after a first reading that was not.
  */
 function keepSteady(spec: InputSpec, history: readonly ReadObservation[], flags: Set<GuardFlag['flag']>) {
   if (spec.kind !== 'quantity' || spec.change === undefined) return history
   const { perHour, onAbrupt } = spec.change
   const kept: ReadObservation[] = []
+  let setAside: ReadObservation | undefined
   for (const observation of history) {
     const isAbrupt = changesFaster(kept.at(-1), observation, perHour)
     if (isAbrupt && onAbrupt === 'refuse') refuse('input_abrupt', spec.name)
     if (isAbrupt) flags.add('abrupt')
-    if (!isAbrupt || onAbrupt === 'flag') kept.push(observation)
+    const confirmed = isAbrupt && !changesFaster(setAside, observation, perHour) ? setAside : undefined
+    if (confirmed !== undefined) kept.push(confirmed)
+    const isKept = !isAbrupt || confirmed !== undefined || onAbrupt === 'flag'
+    if (isKept) kept.push(observation)
+    setAside = isKept ? undefined : observation
   }
   return kept
 }
@@ -239,9 +256,4 @@ function meets(criterion: Contract['population']['criteria'][number], value: Gua
 
 function latest(inputs: Guarded, name: string): GuardedObservation['value'] | undefined {
   return inputs.get(name)?.at(-1)?.value
-}
-
-/** @param about an input's name or a reason, as the signed contract has it. */
-function refuse(code: RefusalCode, about: string): never {
-  throw new Refusal(code, { about })
 }

@@ -1,5 +1,6 @@
 import { ContractError } from './errors.ts'
 import type { GuardedInputs } from './guard.ts'
+import { isImageStep } from './image/image-steps.ts'
 import type { Matrix, Sources } from './ops/matrix.ts'
 import { observe } from './ops/observe.ts'
 import type { Contract } from './schema.ts'
@@ -14,8 +15,10 @@ import { runTransform } from './transforms.ts'
  */
 export function preprocess(guarded: GuardedInputs, contract: Contract, nowMs: number): Tensors {
   const matrices = new Map<string, Matrix>()
-  const tensors = new Map<string, Tensor>()
+  // The image's own steps were done where it was decoded.
+  const tensors = new Map<string, Tensor>(Object.entries(guarded.imageTensors ?? {}))
   for (const step of contract.preprocessing) {
+    if (isImageStep(step)) continue
     if (step.op === 'observe' || step.op === 'bins') matrices.set(step.to, observe(step, guarded, contract, nowMs))
     else if (step.op === 'pass') tensors.set(step.tensor, passed(guarded, step.input))
     else if (step.op === 'tensor') tensors.set(step.tensor, tensorOf(read(matrices, step.from), step.tensor))

@@ -1,6 +1,8 @@
 import { z } from 'zod'
 import { finite, minutes, name, perColumn, text } from './fields.ts'
+import { imageOps, imageSchema } from './image/image-schema.ts'
 import { seriesOps } from './ops/series-schema.ts'
+import { outputOp } from './output-ops/output-schema.ts'
 import { sentTensor, tensorFields, tensorInputFields } from './tensor-schema.ts'
 
 /** The part of the manifest that says what a model takes, how it is fed, what it says and how that is explained. */
@@ -89,7 +91,7 @@ export const populationSchema = z.strictObject({
 
 /**
  * Preprocessing: a list of versioned ops over named matrices (rows × columns, NaN = missing). Each reads `from`, writes
- * `to`; the last ones make the model's tensors. Image and volume ops will join this list under their own names.
+ * `to`; the last ones make the model's tensors. Those on images begin with `image-` and have names of their own.
  */
 export const preprocessingOp = z.discriminatedUnion('op', [
   /** One row per hour before the decision, oldest first; a cell is the latest observation of that hour. `hours` 1 = the latest observation of all. */
@@ -129,6 +131,7 @@ export const preprocessingOp = z.discriminatedUnion('op', [
   /** Puts matrices of equal row count side by side. */
   z.strictObject({ op: z.literal('concatenate'), version: z.literal(1), from: z.array(name).min(1).max(64), to: name }),
   ...seriesOps,
+  ...imageOps,
   /** Gives an input of kind `tensor` to the model's input `tensor` as it was sent. */
   z.strictObject({ op: z.literal('pass'), version: z.literal(1), input: name, tensor: z.string().min(1).max(64) }),
   /** A float32 tensor of shape [rows, columns] for the model's input `tensor`. A missing value left here is a fault of the package. */
@@ -158,6 +161,15 @@ export const outputSpec = z.discriminatedUnion('role', [
   }),
   /** The model's own numbers, all of them, with their dimensions. */
   z.strictObject({ ...outputBase, role: z.literal('tensor'), ...tensorFields }),
+  /** A label for every element of an image or volume: counted here, and kept whole with the record. */
+  z.strictObject({
+    ...outputBase,
+    role: z.literal('segmentation'),
+    labels: z
+      .array(z.strictObject({ value: z.int().min(0).max(255), code: name, text }))
+      .min(2)
+      .max(256),
+  }),
   /** One value per named input or group: what each contributed. */
   z.strictObject({ ...outputBase, role: z.literal('contributions'), of: z.array(name).min(1).max(256) }),
 ])
@@ -166,10 +178,25 @@ export const calibrationSchema = z.discriminatedUnion('method', [
   z.strictObject({ method: z.literal('none') }),
   /** p' = 1 / (1 + exp(−(slope·logit(p) + intercept))) (Platt 1999). */
   z.strictObject({ method: z.literal('platt'), slope: finite, intercept: finite }),
+  /** Straight lines between these points, level beyond them; both rise (Zadrozny and Elkan 2002). */
+  z.strictObject({
+    method: z.literal('isotonic'),
+    points: z
+      .array(z.strictObject({ raw: z.number().min(0).max(1), calibrated: z.number().min(0).max(1) }))
+      .min(2)
+      .max(1024),
+  }),
 ])
 
 /** Alert when the named output (score, probability or category value) is at or above `alertAt`; `clearBelow` is the hysteresis. */
 export const thresholdSchema = z.strictObject({ output: name, alertAt: finite, clearBelow: finite })
+
+const seed = z
+  .int()
+  .min(0)
+  .max(2 ** 32 - 1)
+/** So many images the model takes at once, where its batch is free; one when not given. */
+const batch = z.int().min(1).max(256).optional()
 
 export const explanationSchema = z.discriminatedUnion('method', [
   /** The model itself puts out what each input contributed; they add up to `total`. */
@@ -196,20 +223,46 @@ export const explanationSchema = z.discriminatedUnion('method', [
       .min(2)
       .max(256),
     background: z.array(perColumn(finite).min(1)).min(1).max(64),
-    seed: z
-      .int()
-      .min(0)
-      .max(2 ** 32 - 1),
+    seed,
     permutations: z.int().min(2).max(4096),
+    budgetMs: z.int().positive(),
+  }),
+  /** A map that an op `class-activation-map` made: [1, rows, columns]. */
+  z.strictObject({
+    method: z.literal('class-activation-map'),
+    output: name,
+    map: z.string().min(1).max(64),
+    /** The image as the model took it, and what a place is covered with to see whether the map tells the truth. */
+    tensor: z.string().min(1).max(64),
+    fill: finite,
+    seed,
+    batch,
+    budgetMs: z.int().positive(),
+  }),
+  /** How much the output falls when a place of the image is covered (Zeiler and Fergus 2014), on a grid shifted by the seed. */
+  z.strictObject({
+    method: z.literal('occlusion'),
+    output: name,
+    /** [1, channels, rows, columns] or [1, rows, columns, channels], float32. */
+    tensor: z.string().min(1).max(64),
+    layout: z.enum(['NCHW', 'NHWC']),
+    rows: z.int().min(2).max(32),
+    columns: z.int().min(2).max(32),
+    fill: finite,
+    seed,
+    batch,
     budgetMs: z.int().positive(),
   }),
   z.strictObject({ method: z.literal('none'), reason: text }),
 ])
 
 export const contractSchema = z.strictObject({
-  inputs: z.array(inputSpec).min(1).max(256),
+  /** May be empty where there is an image. */
+  inputs: z.array(inputSpec).max(256),
+  image: imageSchema.optional(),
   population: populationSchema,
   preprocessing: z.array(preprocessingOp).min(1).max(256),
+  postprocessing: z.array(outputOp).max(64).optional(),
   outputs: z.array(outputSpec).min(1).max(64),
   calibration: calibrationSchema,
   threshold: thresholdSchema.nullable(),
@@ -220,6 +273,8 @@ export const contractSchema = z.strictObject({
   deadlineMs: z.int().min(10).max(600_000),
 })
 
+const MAX_GOLDEN_IMAGE = 4 * 1024 * 1024
+
 /** Golden vectors live in a file of role `golden-vectors`: synthetic inputs at the contract's level and what must come out. */
 export const goldenVectorsSchema = z.strictObject({
   version: z.literal(1),
@@ -227,6 +282,13 @@ export const goldenVectorsSchema = z.strictObject({
     .array(
       z.strictObject({
         name: z.string().min(1).max(128),
+        /** One file, DICOM or NIfTI, as base64: drawn, never a patient's. */
+        image: z
+          .string()
+          .min(1)
+          .max(MAX_GOLDEN_IMAGE)
+          .regex(/^[A-Za-z0-9+/]+={0,2}$/)
+          .optional(),
         inputs: z.record(
           name,
           z.array(

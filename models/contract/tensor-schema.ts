@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { finite } from './fields.ts'
-import { elementTypeNames } from './tensor.ts'
+import { type ElementType, elementTypeNames } from './tensor.ts'
 
 /** Onnxruntime takes no more, and neither do the channels to a worker. */
 export const MAX_RANK = 16
@@ -43,3 +43,9 @@ export const sentTensor = z.union([
 type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonly<T[K]> } : T
 export type SentTensor = DeepReadonly<z.infer<typeof sentTensor>>
 export type DimensionSpec = number | { readonly max: number }
+
+/** What a contract feeds to one of the model's inputs. */
+export interface FedTensor {
+  readonly dtype: ElementType
+  readonly dims: readonly DimensionSpec[]
+}

@@ -55,9 +55,9 @@ describe('the last alert of a subject', () => {
     expect(Date.parse(found?.at ?? '')).toBeGreaterThan(Date.UTC(2025, 0, 1))
   })
 
-  test('is looked for among the last 64 decisions', async () => {
+  test('is looked for among the last 2,048 decisions, more than a subject has while a result is valid', async () => {
     await decided('patient-1', { alert: 'yes' })
-    await Promise.all(Array.from({ length: 63 }, () => decided('patient-1', { model: 'other' })))
+    await Promise.all(Array.from({ length: 2047 }, () => decided('patient-1', { model: 'other' })))
     expect(last('patient-1')).toBe(true)
     await decided('patient-1', { model: 'other' })
     expect(last('patient-1')).toBeUndefined()

@@ -1,4 +1,3 @@
-import type { JsonValue } from '../../device/platform/canonical-json.ts'
 import type { FoundLeaf } from './audit-log.ts'
 import type { Leaf } from './leaf.ts'
 
@@ -56,12 +55,4 @@ function word(value: string | number | undefined): string {
 /** Escape sequences, reversed text and line breaks do nothing to the reader's screen. */
 export function safeForTerminal(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '\ufffd')
-}
-
-/** A JSON value over several lines, for a person. */
-export function indented(value: JsonValue): string {
-  return JSON.stringify(value, null, 2)
-    .split('\n')
-    .map((line) => `  ${safeForTerminal(line)}\n`)
-    .join('')
 }

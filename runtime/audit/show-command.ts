@@ -4,7 +4,8 @@ import type { AuditLog, AuditSite, FoundLeaf, OpenedRecord } from './audit-log.t
 import { AuditCommandError } from './command-errors.ts'
 import { type AuditIo, auditExitCodes, runAuditCommand } from './command-io.ts'
 import { AuditError } from './errors.ts'
-import { indented, TABLE_HEAD, tableRow } from './leaf-table.ts'
+import { indented } from './indented-json.ts'
+import { TABLE_HEAD, tableRow } from './leaf-table.ts'
 import { recordOperatorEvent } from './operator-evidence.ts'
 import { member } from './query.ts'
 import { wholeNumber } from './search-command.ts'
@@ -16,7 +17,7 @@ Shows one decision (or feedback) whole, with what was said of it; the reading is
 Or one leaf by its index, with its hash, its place and the checkpoint that speaks for it: a leaf names no patient.
 
   --leaf N             a leaf instead of a record
-  --json               one JSON object
+  --json               one JSON object, whole: as text, maps over an image are rounded and bytes cut short
 
 Examples:
   wardstone audit show 7a1c0d52-93f1-4c37-9a51-0f3c51b7a9e4

@@ -5,13 +5,19 @@ import { ContractError, Refusal } from '../../models/contract/errors.ts'
 import { type GuardedInputs, guard } from '../../models/contract/guard.ts'
 import { type Assessment, postprocess } from '../../models/contract/postprocess.ts'
 import { preprocess } from '../../models/contract/preprocess.ts'
+import type { Contract } from '../../models/contract/schema.ts'
 import type { Tensors } from '../../models/contract/tensor.ts'
 import { authorise } from '../access/policy.ts'
 import type { Principal } from '../access/principal.ts'
 import type { Ledger } from '../audit/types.ts'
+import type { ImageDecoder } from '../images/image-decoder.ts'
 import { InferenceError } from '../inference/errors.ts'
+import type { Assessed, AssessedRequest } from './assessed.ts'
 import { decisionEvidence } from './evidence.ts'
 import { explain, pending, unexplained } from './explain.ts'
+import { askGatekeepers } from './gates.ts'
+import { takeImage } from './image-intake.ts'
+import type { GateRecord } from './image-record.ts'
 import { advisoryFor, narrateRefusal, narrateResult } from './narrate.ts'
 import type { Models } from './slot-registry.ts'
 import { type AlertHistory, alertStands } from './standing-alert.ts'
@@ -25,6 +31,8 @@ export interface DecisionRoom {
   readonly alerts: AlertHistory
   /** Where explanations go that take longer than a decision may wait; without it such a decision has none. */
   readonly explanations?: { add(decisionId: string): void } | undefined
+  /** Where images are decoded; without it a decision takes none. */
+  readonly images?: Pick<ImageDecoder, 'prepare'> | undefined
   readonly clock: Clock
   readonly log: Log
   /** Draws the id of a decision or a feedback. */
@@ -38,43 +46,36 @@ const OVER_BUDGET = 'It takes longer on this box than the package allows.'
 const PATIENT_MS = 30_000
 const OUT_OF_TIME = 'It was not ready before the deadline of the decision.'
 
-/** What one request led to, before it is recorded. */
-export type Assessed =
-  | {
-      readonly outcome: 'scored'
-      readonly guarded: GuardedInputs
-      readonly assessment: Assessment
-      readonly explanation: Explanation
-    }
-  | {
-      readonly outcome: 'refused'
-      readonly guarded: GuardedInputs | undefined
-      readonly refusal: Refusal | ContractError | InferenceError
-    }
-
 /**
  * The one path: every clinical answer of the box is made here, whichever protocol asked.
- * Authorise → guard against the signed contract → preprocess → infer → postprocess → explain → commit → answer.
- * A refusal (the inputs, the population, a worker that failed) is an answer of its own and recorded like a result.
- * @throws AccessError, DecisionError model_unknown | model_unavailable, StorageError: nothing was decided
+ * Authorise → take in the image → guard against the signed contract → preprocess → infer → postprocess → explain → commit → answer.
+ * A refusal (the inputs, the image, the population, a worker that failed) is an answer of its own and recorded like a result.
+ * @throws AccessError, DecisionError model_unknown | model_unavailable | subject_missing, StorageError; ImageError where nobody
+ * says whom the image is about: nothing was decided
  */
 export async function decide(request: DecisionRequest, caller: Principal, room: DecisionRoom): Promise<DecisionAnswer> {
   // The HTTP hook has asked the policy already; an adapter that forgot to must not get past here.
   authorise(caller, 'decision.create')
   const watch = new Stopwatch(room.clock)
   // Held to the end: a change of models stops no worker under a request that has begun.
-  using lease = room.models.lease(request.model)
-  const { model } = lease
+  using leases = new DisposableStack()
+  const { model } = leases.use(room.models.lease(request.model))
+  const { modelId, contract, releaseCounter } = model.manifest
+  const taken = await takeImage(request, contract, caller.clientId, room, leases)
+  if (request.image !== undefined) watch.lap('receive')
   const decidedAtMs = room.clock.nowMs()
-  const { modelId, contract } = model.manifest
-  const pseudonym = () => room.subjects.open(Phi.reveal(request.subject)).pseudonym
+  const subject = Phi.reveal(taken.subject)
+  const pseudonym = () => room.subjects.open(subject).pseudonym
   const stands = () => alertStands(room.alerts, pseudonym(), modelId, contract, decidedAtMs)
   const when = room.explanations === undefined ? 'in time' : 'later'
-  const assessed = await assess(request, model, decidedAtMs, watch, caller.clientId, stands, when)
+  const assessed: Assessed =
+    taken.fault === undefined
+      ? await assess({ inputs: request.inputs, ...taken }, model, decidedAtMs, watch, caller.clientId, stands, when)
+      : { outcome: 'refused', guarded: undefined, gates: [], refusal: taken.fault }
   const identity = { decisionId: room.newId(), subjectPseudonym: pseudonym() }
   const decision = describe(assessed, model, decidedAtMs, { ...identity, timings: watch.laps() })
   const audit = await room.ledger.commit(
-    decisionEvidence(decision, model.manifest.releaseCounter, request, caller, assessed.guarded, decidedAtMs),
+    await decisionEvidence(decision, releaseCounter, { ...request, ...taken }, caller, assessed, decidedAtMs),
   )
   if (decision.explanation?.method === 'pending') room.explanations?.add(decision.decisionId)
   room.log.info('decision', {
@@ -87,13 +88,13 @@ export async function decide(request: DecisionRequest, caller: Principal, room: 
 }
 
 /**
- * From what was sent to what came out; nothing is recorded yet.
+ * From what was sent to what came out; nothing is recorded yet. The contract's deadline runs from here: an image has arrived by now.
  * @param client whose share of the model's queue the request takes
  * @param stands does an alert stand for the subject? Asked only where that decides.
  * @param when the explanation: within its budget or not at all; within it or pending; now, however long it takes
  */
 export async function assess(
-  request: DecisionRequest,
+  { inputs, image }: AssessedRequest,
   model: ActiveModel,
   nowMs: number,
   watch: Stopwatch,
@@ -102,12 +103,19 @@ export async function assess(
   when: 'in time' | 'later' | 'now' = 'in time',
 ): Promise<Assessed> {
   const { contract } = model.manifest
-  const deadlineMs = watch.startedMs + contract.deadlineMs
+  const deadlineMs = watch.nowMs() + contract.deadlineMs
   let guarded: GuardedInputs | undefined
+  let gates: readonly GateRecord[] = []
   try {
-    guarded = guard(request.inputs, contract, nowMs)
+    guarded = guard(inputs, contract, nowMs, image?.own)
     const tensors = preprocess(guarded, contract, nowMs)
     watch.lap('guard')
+    if (image !== undefined && image.gatekeepers.length > 0) {
+      gates = await askGatekeepers(image.gatekeepers, image.own.facts, { nowMs, deadlineMs, client })
+      watch.lap('gate')
+    }
+    const stopped = gates.find(({ passed }) => !passed)
+    if (stopped !== undefined) throw new Refusal('image_implausible', { about: stopped.reason })
     const raw = await model.worker.run(tensors, deadlineMs, client)
     watch.lap('infer')
     const assessment = postprocess(raw, contract, stands)
@@ -115,13 +123,21 @@ export async function assess(
     const runAgain = (rows: Tensors) => model.worker.run(rows, untilMs(), client)
     const explanation = await explainInBudget(assessment, tensors, model, runAgain, when)
     watch.lap('explain')
-    return { outcome: 'scored', guarded, assessment, explanation }
+    return { outcome: 'scored', guarded, gates, assessment, large: largeOutputs(raw, contract), explanation }
   } catch (error) {
     if (error instanceof Refusal || error instanceof InferenceError || error instanceof ContractError) {
-      return { outcome: 'refused', guarded, refusal: error }
+      return { outcome: 'refused', guarded, gates, refusal: error }
     }
     throw error
   }
+}
+
+function largeOutputs(raw: Tensors, { outputs }: Contract): Tensors {
+  const large = outputs.flatMap(({ name, role, tensor }) => {
+    const made = role === 'segmentation' ? raw[tensor] : undefined
+    return made === undefined ? [] : [[name, made] as const]
+  })
+  return Object.fromEntries(large)
 }
 
 /** A result without its explanation is still a result: what the package's budget or the deadline leaves no time for is said to be missing. */

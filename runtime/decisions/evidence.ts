@@ -1,26 +1,36 @@
 import { sha256 } from '../../device/crypto/bulk.ts'
 import type { JsonObject } from '../../device/platform/canonical-json.ts'
 import { Phi } from '../../device/platform/phi.ts'
-import type { GuardedInputs, GuardedObservation, Observation } from '../../models/contract/guard.ts'
+import type { GuardedObservation, Observation } from '../../models/contract/guard.ts'
 import { tensorBytes } from '../../models/contract/tensor.ts'
 import type { SentTensor } from '../../models/contract/tensor-schema.ts'
 import type { Principal } from '../access/principal.ts'
 import type { Evidence } from '../audit/types.ts'
 import { latencyBucket, type OutboundRow, type ResultBucket, signedModel } from '../egress/outbound.ts'
+import type { ReceivedImage } from '../images/received-image.ts'
+import type { Assessed } from './assessed.ts'
+import { type ImageRecord, keepTensors, recordedFacts } from './image-record.ts'
 import type { Decision, DecisionRecord, DecisionRequest } from './types.ts'
+
+/** What was asked, once it is known whom it is about. */
+export interface RecordedRequest extends Pick<DecisionRequest, 'purpose' | 'inputs'> {
+  readonly subject: Phi<string>
+  readonly received?: ReceivedImage | undefined
+}
 
 /**
  * What one decision leaves behind: its record under the subject's key, its leaf, and the row that may leave the box.
  * @param release counter of the package, as both keepers signed it
  */
-export function decisionEvidence(
+export async function decisionEvidence(
   decision: Decision,
   release: number,
-  request: DecisionRequest,
+  request: RecordedRequest,
   caller: Principal,
-  guarded: GuardedInputs | undefined,
+  assessed: Assessed,
   nowMs: number,
-): Evidence {
+): Promise<Evidence> {
+  const record = await decisionRecord(decision, release, request, caller, assessed, nowMs)
   return {
     leaf: {
       kind: 'decision',
@@ -36,20 +46,21 @@ export function decisionEvidence(
     body: {
       id: decision.decisionId,
       subject: Phi.reveal(request.subject),
-      content: decisionRecord(decision, release, request, caller, guarded, nowMs) as unknown as JsonObject,
+      content: record as unknown as JsonObject,
     },
     outbound: decisionOutbound(decision, release),
   }
 }
 
-function decisionRecord(
+async function decisionRecord(
   decision: Decision,
   release: number,
-  request: DecisionRequest,
+  request: RecordedRequest,
   requester: Principal,
-  guarded: GuardedInputs | undefined,
+  { guarded, gates, ...assessed }: Assessed,
   nowMs: number,
-): DecisionRecord {
+): Promise<DecisionRecord> {
+  const large = assessed.outcome === 'scored' ? assessed.large : {}
   const features = Object.entries(guarded?.inputs ?? {}).map(([name, observations]) => [
     name,
     observations.map(({ value, atMs }) => ({ value: featureOf(value), ageMinutes: (nowMs - atMs) / 60_000 })),
@@ -63,7 +74,16 @@ function decisionRecord(
     requester,
     observations: storable(request.inputs),
     features: Object.fromEntries(features),
+    ...(request.received === undefined ? {} : { image: await imageRecord(request.received) }),
+    ...(gates.length === 0 ? {} : { gates }),
+    ...(Object.keys(large).length === 0 ? {} : { outputs: await keepTensors(large) }),
   }
+}
+
+/** The image as it was received, and what the model saw of it; what only those that were asked first saw is theirs. */
+async function imageRecord({ files, identity, facts, prepared: [own] }: ReceivedImage): Promise<ImageRecord> {
+  const prepared = own !== undefined && 'refused' in own ? own : { tensors: await keepTensors(own?.tensors ?? {}) }
+  return { files, identity: Phi.reveal(identity), facts: recordedFacts(facts), prepared }
 }
 
 /** A tensor stands as it was sent among the observations; among what was used, its hash says that it was that one. */

@@ -1,19 +1,20 @@
-import { type Assessment, outputRows } from '../../models/contract/postprocess.ts'
+import type { Assessment } from '../../models/contract/postprocess.ts'
 import type { Contract, ExplanationSpec } from '../../models/contract/schema.ts'
-import type { Tensor, Tensors } from '../../models/contract/tensor.ts'
-import { permutationShapley } from './permutation-shapley.ts'
-import { coalitionRows, playingGroups, shapleyValues } from './shapley.ts'
-import type { Contribution, Explanation } from './types.ts'
+import type { Tensors } from '../../models/contract/tensor.ts'
+import { explainByMap } from './map-explanation.ts'
+import { computeShapley, sampleShapley, sum } from './shapley-explanation.ts'
+import type { Explanation } from './types.ts'
 
 const RESIDUAL_SLACK = 1e-4
 const NOT_ADDING_UP = 'The contributions do not add up to the result.'
+const OTHER_OUTPUT = 'Run again for the explanation, the model gave another result.'
 
 type RunModel = (inputs: Tensors) => Promise<Tensors>
 
 /**
- * Says what each input contributed to the output, by the method of the signed contract.
- * @param run runs the model once more; exact Shapley values need one batch of 2^groups rows
- * @throws InferenceError when that run fails
+ * Says what each input, or each place of the image, contributed to the output, by the method of the signed contract.
+ * @param run runs the model once more: exact Shapley values need one batch of 2^groups rows, the others several runs
+ * @throws InferenceError when that run fails; ContractError contract_output_invalid when its answer is none
  */
 export async function explain(
   assessment: Assessment,
@@ -23,13 +24,9 @@ export async function explain(
 ): Promise<Explanation> {
   const spec = contract.explanation
   if (spec.method === 'none') return unexplained('', spec.reason)
-  const explanation =
-    spec.method === 'model-output'
-      ? readContributions(assessment, contract, spec)
-      : spec.method === 'exact-shapley'
-        ? await computeShapley(assessment, tensors, contract, spec, run)
-        : await sampleShapley(assessment, tensors, contract, spec, run)
-  return addsUp(explanation, assessment, contract) ? explanation : unexplained(explanation.of, NOT_ADDING_UP)
+  const explanation = await explainBy(spec, assessment, tensors, contract, run)
+  if (addsUp(explanation, assessment, contract)) return explanation
+  return unexplained(explanation.of, explanation.map === undefined ? NOT_ADDING_UP : OTHER_OUTPUT)
 }
 
 /** It takes longer than the decision may wait, and follows as a record of its own. */
@@ -42,7 +39,29 @@ export function unexplained(of: string, reason: string): Explanation {
   return { method: 'none', of, contributions: [], baseline: null, residual: 0, reason }
 }
 
+async function explainBy(
+  spec: Exclude<ExplanationSpec, { method: 'none' }>,
+  assessment: Assessment,
+  tensors: Tensors,
+  contract: Contract,
+  run: RunModel,
+): Promise<Explanation> {
+  const total = assessment.outputs[spec.method === 'model-output' ? spec.total : spec.output]?.values[0] ?? 0
+  switch (spec.method) {
+    case 'model-output':
+      return readContributions(total, assessment, contract, spec)
+    case 'exact-shapley':
+      return computeShapley(total, tensors, contract, spec, run)
+    case 'permutation-shapley':
+      return sampleShapley(total, tensors, contract, spec, run)
+    case 'class-activation-map':
+    case 'occlusion':
+      return explainByMap(total, tensors, contract, spec, run)
+  }
+}
+
 function readContributions(
+  total: number,
   assessment: Assessment,
   contract: Contract,
   spec: Extract<ExplanationSpec, { method: 'model-output' }>,
@@ -55,7 +74,6 @@ function readContributions(
     display: contract.inputs.find((input) => input.name === name)?.display ?? name,
     value: values[index] ?? 0,
   }))
-  const total = assessment.outputs[spec.total]?.values[0] ?? 0
   return {
     method: spec.method,
     of: spec.total,
@@ -66,76 +84,14 @@ function readContributions(
   }
 }
 
-async function computeShapley(
-  assessment: Assessment,
-  tensors: Tensors,
-  contract: Contract,
-  spec: Extract<ExplanationSpec, { method: 'exact-shapley' }>,
-  run: RunModel,
-): Promise<Explanation> {
-  const row = (tensors[spec.tensor] as Tensor).data as Float32Array
-  const input = { row, baseline: spec.baseline, groups: spec.groups.map((group) => group.columns) }
-  const players = playingGroups(input)
-  const data = coalitionRows(input, players)
-  const raw = await run({ [spec.tensor]: { dtype: 'float32', dims: [1 << players.length, row.length], data } })
-  const outputs = outputRows(raw, contract, spec.output, 1 << players.length)
-  const values = shapleyValues(outputs, players.length)
-  const contributions = spec.groups.map(({ name, display }, index) => {
-    const player = players.indexOf(index)
-    return { name, display, value: player < 0 ? 0 : (values[player] ?? 0) }
-  })
-  const baseline = outputs[0] ?? 0
-  const total = assessment.outputs[spec.output]?.values[0] ?? 0
-  return {
-    method: spec.method,
-    of: spec.output,
-    contributions,
-    baseline,
-    residual: total - baseline - sum(contributions),
-    reason: null,
-  }
-}
-
-async function sampleShapley(
-  assessment: Assessment,
-  tensors: Tensors,
-  contract: Contract,
-  spec: Extract<ExplanationSpec, { method: 'permutation-shapley' }>,
-  run: RunModel,
-): Promise<Explanation> {
-  const { output, background, seed, permutations } = spec
-  const row = (tensors[spec.tensor] as Tensor).data as Float32Array
-  const input = { row, background, groups: spec.groups.map(({ columns }) => columns), seed, permutations }
-  const { values, standardErrors, baseline } = await permutationShapley(input, async (data, count) => {
-    const raw = await run({ [spec.tensor]: { dtype: 'float32', dims: [count, row.length], data } })
-    return outputRows(raw, contract, output, count)
-  })
-  const contributions = spec.groups.map(({ name, display }, index) => {
-    return { name, display, value: values[index] ?? 0, standardError: standardErrors[index] ?? 0 }
-  })
-  const total = assessment.outputs[output]?.values[0] ?? 0
-  return {
-    method: spec.method,
-    of: output,
-    contributions,
-    baseline,
-    residual: total - baseline - sum(contributions),
-    reason: null,
-    sampling: { seed, permutations, backgroundRows: background.length },
-  }
-}
-
 /**
- * Contributions that do not add up to what they explain would be contributions the model never made: then there is no
- * explanation. float32 sums and a score's rounding leave a little; that much is allowed.
+ * Contributions that do not add up to what they explain would be contributions the model never made, and a map of another
+ * output is a map of something else: then there is no explanation. float32 sums and a score's rounding leave a little; that
+ * much is allowed.
  */
 function addsUp({ of, residual }: Explanation, assessment: Assessment, { outputs }: Contract): boolean {
   const spec = outputs.find((output) => output.name === of)
   const rounding = spec?.role === 'score' ? 0.5 * 10 ** -spec.decimals : 0
   const total = assessment.outputs[of]?.values[0] ?? 0
   return Math.abs(residual) <= rounding + RESIDUAL_SLACK * Math.max(1, Math.abs(total))
-}
-
-function sum(contributions: readonly Contribution[]): number {
-  return contributions.reduce((total, { value }) => total + value, 0)
 }

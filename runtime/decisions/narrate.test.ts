@@ -49,3 +49,46 @@ describe('words of a result', () => {
     expect(result(0.4, false)).not.toContain('stands')
   })
 })
+
+describe('words of a segmentation', () => {
+  const label = (text: string, value: number) => ({ value, code: `label-${value}`, text })
+  const spec = {
+    role: 'segmentation',
+    name: 'tissue',
+    display: 'Tissue',
+    tensor: 'labels',
+    unit: '1',
+    labels: ['Background', 'White matter', 'CSF'].map(label),
+  } as const
+  const none = { method: 'none', of: '', contributions: [], baseline: null, residual: 0, reason: null } as const
+  const words = (values: readonly number[], dims: readonly number[], labels = spec.labels) => {
+    const contract = contractSchema.parse({
+      ...hourlyContract,
+      outputs: [{ ...spec, labels }],
+      calibration: { method: 'none' },
+      threshold: null,
+      explanation: { method: 'none', reason: 'a test' },
+    })
+    const manifest = { display: 'Brain', contract } as Manifest
+    const tissue = { role: 'segmentation', display: 'Tissue', unit: '1', values, dims, label: null } as const
+    return narrateResult(manifest, { outputs: { tissue }, threshold: null, alert: false }, none, [])
+  }
+
+  it('say how much there is of each label, and of which there is nothing', () => {
+    expect(words([15_523_464, 518_540, 0], [1, 256, 256, 256])).toBe(
+      'Brain: Tissue: background 15,523,464 voxels, white matter 518,540 voxels and CSF 0 voxels, counted in the image as the model took it.',
+    )
+    expect(words([3, 1, 0], [1, 2, 2])).toContain('background 3 pixels, white matter 1 pixel and CSF 0 pixels')
+  })
+
+  it('leave out labels beyond a dozen, and say so', () => {
+    const labels = Array.from({ length: 15 }, (_, value) => label(`Part ${value}`, value))
+    const said = words(
+      labels.map(({ value }) => value),
+      [105],
+      labels,
+    )
+    expect(said).toContain('part 11 11 elements and 3 more labels, counted')
+    expect(said).not.toContain('part 12')
+  })
+})

@@ -1,7 +1,10 @@
 import { type Refusal, StaleRefusal } from '../../models/contract/errors.ts'
 import type { Assessment } from '../../models/contract/postprocess.ts'
+import type { Contract } from '../../models/contract/schema.ts'
 import type { Manifest } from '../../models/package/manifest.ts'
-import type { Contribution, Explanation } from './types.ts'
+import { mapWords } from './map-words.ts'
+import { lowerFirst, segmentationWords } from './segmentation-words.ts'
+import type { Contribution, Decision, Explanation } from './types.ts'
 
 /** Said with every answer: the box advises, people decide. */
 export function advisoryFor(status: Manifest['clinicalStatus']): string {
@@ -16,10 +19,10 @@ export function narrateResult(
   manifest: Manifest,
   assessment: Assessment,
   explanation: Explanation,
-  flags: readonly { input: string; flag: string }[],
+  flags: Decision['flags'],
 ): string {
   const sentences = [
-    ...Object.values(assessment.outputs).flatMap(sayOutput),
+    ...Object.entries(assessment.outputs).flatMap(([name, output]) => sayOutput(output, name, manifest.contract)),
     sayStanding(assessment),
     sayContributions(assessment, explanation),
     sayFlags(manifest, flags),
@@ -41,16 +44,13 @@ function ageText({ ageMinutes, limitMinutes }: StaleRefusal): string {
   return `${Math.ceil(ageMinutes / minutes)} ${unit} old, limit ${limitMinutes / minutes} ${unit}`
 }
 
-/** A name that begins with an abbreviation keeps it: SpO2, pH. */
-function lowerFirst(text: string): string {
-  return /^\p{Lu}\p{Ll}+(\P{L}|$)/u.test(text) ? text.charAt(0).toLowerCase() + text.slice(1) : text
-}
-
-function sayOutput(output: Assessment['outputs'][string]): string[] {
+function sayOutput(output: Assessment['outputs'][string], name: string, contract: Contract): string[] {
   const value = output.values[0] ?? 0
   if (output.role === 'score') return [`${output.display} ${value}.`]
   if (output.role === 'probability') return [`${output.display} ${percent(value)}.`]
   if (output.role === 'category' && output.label !== null) return [sentence(output.label.text)]
+  const spec = contract.outputs.find((candidate) => candidate.name === name)
+  if (spec?.role === 'segmentation') return [segmentationWords(output, spec, contract)]
   return []
 }
 
@@ -65,9 +65,11 @@ function sayStanding({ outputs, threshold, alert }: Assessment): string {
   return `The alert stands until it is below ${limit}.`
 }
 
-function sayContributions(assessment: Assessment, { method, of, contributions, baseline }: Explanation): string {
+function sayContributions(assessment: Assessment, explanation: Explanation): string {
+  const { method, of, contributions, baseline, map, deletion } = explanation
   if (method === 'none') return ''
   if (method === 'pending') return 'What contributed to the score is being computed.'
+  if (map !== undefined) return mapWords(map, deletion)
   const named = contributions
     .filter(({ value }) => value !== 0)
     .sort((a, b) => Math.abs(b.value) - Math.abs(a.value))
@@ -90,14 +92,18 @@ const FLAG_WORDS: Readonly<Record<string, string>> = {
   abrupt: 'changed faster than is plausible',
   default: 'not sent, the documented default was taken',
   duplicate: 'sent more than once for the same moment, the last was taken',
+  'attribute-unexpected': 'not what the model was made for',
+  'attribute-unknown': 'not said by the image',
 }
 
-function sayFlags(manifest: Manifest, flags: readonly { input: string; flag: string }[]): string {
-  const display = (name: string) => manifest.contract.inputs.find((input) => input.name === name)?.display ?? name
+function sayFlags({ contract }: Manifest, flags: Decision['flags']): string {
+  const display = (name: string) =>
+    [...contract.inputs, ...(contract.image === undefined ? [] : [contract.image])].find((one) => one.name === name)
+      ?.display ?? name
+  const named = ({ input, about }: Decision['flags'][number]) =>
+    about === undefined ? display(input) : `${about.replaceAll('-', ' ')} of ${display(input)}`
   const groups = Map.groupBy(flags, ({ flag }) => FLAG_WORDS[flag] ?? flag)
-  return [...groups]
-    .map(([words, members]) => `${list(members.map(({ input }) => display(input)))}: ${words}.`)
-    .join(' ')
+  return [...groups].map(([words, members]) => `${list(members.map(named))}: ${words}.`).join(' ')
 }
 
 function percent(value: number): string {

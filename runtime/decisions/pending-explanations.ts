@@ -4,6 +4,7 @@ import type { Clock } from '../../device/platform/clock.ts'
 import { errorCode } from '../../device/platform/errors.ts'
 import type { Log } from '../../device/platform/log.ts'
 import type { Ledger } from '../audit/types.ts'
+import { DecisionError } from './errors.ts'
 import { unexplained } from './explain.ts'
 import { isSameOutcome, reassess } from './reassess.ts'
 import type { RecordStore } from './review.ts'
@@ -22,6 +23,7 @@ export interface PendingParts {
 /** More wait for nobody: a decision that finds no place is explained when it is read. */
 const MAX_WAITING = 256
 const OTHER_RESULT = 'Computed again, the model gave another result than the one recorded.'
+const IMAGE_NOT_KEPT = 'The image is too large for the record to keep, and it took longer than the decision could wait.'
 
 /**
  * Explanations that take longer than a decision may wait. Only ids wait here: each is made from the record of its decision,
@@ -106,10 +108,16 @@ export class PendingExplanations {
 
 /** @returns a code when the model could not be run through; an explanation of method `none` when there is none to be had */
 async function explainRecord(record: DecisionRecord, model: ActiveModel, clock: Clock): Promise<Explanation | string> {
-  const assessed = await reassess(record, model, clock)
-  if (assessed.outcome === 'refused') return assessed.refusal.code
   const of = record.decision.explanation?.of ?? ''
+  const assessed = await reassess(record, model, clock).catch(notKept)
+  if (assessed === undefined) return unexplained(of, IMAGE_NOT_KEPT)
+  if (assessed.outcome === 'refused') return assessed.refusal.code
   return isSameOutcome(assessed, record.decision) ? assessed.explanation : unexplained(of, OTHER_RESULT)
+}
+
+/** Nobody will send the image again: that it waits for one would never end. */
+function notKept(error: unknown): undefined {
+  if (!(error instanceof DecisionError) || error.code !== 'image_not_kept') throw error
 }
 
 /** A slot has the name of its model. */

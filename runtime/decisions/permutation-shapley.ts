@@ -1,4 +1,4 @@
-import { sha256 } from '../../device/crypto/bulk.ts'
+import { drawer, shuffled } from './seeded-draw.ts'
 
 /**
  * Shapley values by sampling: each group's contribution is its gain averaged over drawn orders (Castro, Gómez and Tejada,
@@ -32,10 +32,9 @@ export interface PermutationValues {
 /** Rows in, row-major, and one output a row. */
 export type EvaluateRows = (rows: Float32Array<ArrayBuffer>, count: number) => Promise<readonly number[]>
 
-/** Cells of one batch: 4 MB. */
-const MAX_BATCH_CELLS = 1_000_000
-const DRAW_TEXT = 'wardstone/v1/permutation'
-const DRAWS_PER_HASH = 8
+/** Cells of one batch: 256 kB. A decision that came meanwhile gets its turn between two of them. */
+const MAX_BATCH_CELLS = 65_536
+const DRAW_PURPOSE = 'wardstone/v1/permutation'
 
 export async function permutationShapley(input: PermutationInput, evaluate: EvaluateRows): Promise<PermutationValues> {
   const players = playersOf(input)
@@ -47,7 +46,7 @@ export async function permutationShapley(input: PermutationInput, evaluate: Eval
     ),
   )
   const [full = Number.NaN] = await evaluate(Float32Array.from(input.row), 1)
-  const draw = drawer(input.seed)
+  const draw = drawer(DRAW_PURPOSE, input.seed)
   const gains: number[][] = []
   for (let drawn = 0; drawn < input.permutations; drawn++) {
     const order = shuffled(players, draw)
@@ -108,39 +107,6 @@ async function evaluateAll(
     outputs.push(...(await evaluate(rows, batch.length)))
   }
   return outputs
-}
-
-/**
- * Draws integers below `bound`, uniformly: 32-bit big-endian words of SHA-256(text ‖ seed ‖ counter), those beyond the
- * last whole multiple of `bound` left out.
- */
-function drawer(seed: number): (bound: number) => number {
-  let counter = 0
-  let words: Buffer = Buffer.alloc(0)
-  const next = () => {
-    const place = counter % DRAWS_PER_HASH
-    if (place === 0) words = sha256(Buffer.from(`${DRAW_TEXT}/${seed}/${counter / DRAWS_PER_HASH}`))
-    counter += 1
-    return words.readUInt32BE(place * 4)
-  }
-  return (bound) => {
-    const limit = 2 ** 32 - (2 ** 32 % bound)
-    let word = next()
-    while (word >= limit) word = next()
-    return word % bound
-  }
-}
-
-/** Fisher and Yates's shuffle. */
-function shuffled(items: readonly number[], draw: (bound: number) => number): number[] {
-  const order = [...items]
-  for (let last = order.length - 1; last > 0; last--) {
-    const place = draw(last + 1)
-    const [one = 0, other = 0] = [order[last], order[place]]
-    order[last] = other
-    order[place] = one
-  }
-  return order
 }
 
 function mean(numbers: readonly number[]): number {

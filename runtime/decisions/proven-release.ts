@@ -2,21 +2,25 @@ import { setImmediate as breath } from 'node:timers/promises'
 import type { Clock } from '../../device/platform/clock.ts'
 import type { Log } from '../../device/platform/log.ts'
 import { verifyContract } from '../../models/contract/consistency.ts'
-import { parseGoldenVectors, verifyGoldenVectors } from '../../models/contract/golden.ts'
+import { type GoldenCases, parseGoldenVectors, verifyGoldenVectors } from '../../models/contract/golden.ts'
+import { outputSteps } from '../../models/contract/output-ops/output-steps.ts'
 import type { GoldenVectors } from '../../models/contract/schema.ts'
 import { PackageError } from '../../models/package/errors.ts'
 import { type OpenedPackage, openPackage, type PackagePaths, type PackageTrust } from '../../models/package/open.ts'
+import type { ImageDecoder } from '../images/image-decoder.ts'
 import { InferenceError } from '../inference/errors.ts'
 import { createModelWorker } from '../inference/model-worker.ts'
 import { chooseProvider } from '../inference/provider-choice.ts'
 import { findProvider, thisSite } from '../inference/provider-site.ts'
 import { selfTest, warmUpInputs } from '../inference/self-test.ts'
 import type { ModelWorker, ProviderOrder, WorkerOptions } from '../inference/types.ts'
+import { prepareGolden } from './golden-images.ts'
 import { type ExplanationProbe, judgeDependence, probeExplanation } from './randomisation-check.ts'
 import { rehearse } from './rehearsal.ts'
 import type { ActiveModel } from './types.ts'
 
 const MAX_GOLDEN_BYTES = 16 * 1024 * 1024
+const MAX_PROVING_MS = 20 * 60_000
 
 export interface SlotSettings {
   readonly threads: number
@@ -28,6 +32,8 @@ export interface ReleaseLoader {
   readonly settings: SlotSettings
   readonly clock: Clock
   readonly log: Log
+  /** Where images are decoded; without it no model that takes one can be proven. */
+  readonly images?: Pick<ImageDecoder, 'prepare'> | undefined
   /** @throws ActivationError runtime_memory_short when the box has no room for so much beside what runs */
   admit(memoryBytes: number): void
   /** Called with each worker as soon as it is started, so that stopping need not wait for a load to end. @throws ActivationError runtime_stopping */
@@ -54,10 +60,12 @@ export async function proveRelease(
   packageHash: string,
   paths: PackagePaths,
   trust: PackageTrust,
-  loader: ReleaseLoader,
+  given: ReleaseLoader,
 ): Promise<ProvenRelease> {
-  const { clock } = loader
+  const { clock } = given
   const startedMs = clock.monotonicMs()
+  using limit = provingLimit(given)
+  const { loader } = limit
   const opened = await openPackage(paths, trust)
   const { manifest, imageVersion } = opened
   let worker: ModelWorker | undefined
@@ -65,11 +73,11 @@ export async function proveRelease(
     if (opened.packageHash !== packageHash) throw new PackageError('package_hash_mismatch', { about: 'release' })
     if (manifest.modelId !== slot) throw new PackageError('package_target_missing', { about: slot })
     verifyContract(manifest.contract)
-    const golden = readGoldenVectors(opened)
+    const vectors = readGoldenVectors(opened)
     // What is long in one piece is parted, so that the decisions that came meanwhile get their turn between the pieces.
     await breath()
-    verifyGoldenVectors(golden, manifest.contract)
-    await breath()
+    verifyGoldenVectors(vectors, manifest.contract)
+    const golden = await prepareGolden(vectors, manifest.contract, loader)
     loader.admit(manifest.memoryBytes)
     // First, so that there is never more than one of its workers at a time.
     const randomised = await probeRandomised(opened, golden, loader)
@@ -92,12 +100,29 @@ export async function proveRelease(
 }
 
 /**
+ * Ten thousand vectors of ten minutes each would keep the other slots waiting for weeks: when the time is up, what is being
+ * proven loses its worker, and fails by that.
+ */
+function provingLimit(given: ReleaseLoader): Disposable & { readonly loader: ReleaseLoader } {
+  const workers: ModelWorker[] = []
+  const timer = setTimeout(() => {
+    given.log.warn('model.proving-late', { workers: workers.length })
+    for (const worker of workers) void worker.stop()
+  }, MAX_PROVING_MS)
+  const started = (worker: ModelWorker) => {
+    workers.push(worker)
+    given.started(worker)
+  }
+  return { loader: { ...given, started }, [Symbol.dispose]: () => clearTimeout(timer) }
+}
+
+/**
  * What the explanations are when the model has other parameters: all of them, or where the graph does not work then, only
  * those of which there are many.
  */
 async function probeRandomised(
   opened: OpenedPackage,
-  golden: GoldenVectors,
+  golden: GoldenCases,
   loader: ReleaseLoader,
 ): Promise<ExplanationProbe> {
   const { contract } = opened.manifest
@@ -135,7 +160,7 @@ function verifyDependence(
 /** A worker on one provider that is warm and agrees with the golden vectors; none is left when it does not. */
 async function proveWorker(
   opened: OpenedPackage,
-  golden: GoldenVectors,
+  golden: GoldenCases,
   order: ProviderOrder,
   loader: ReleaseLoader,
 ): Promise<ModelWorker> {
@@ -162,7 +187,7 @@ function readGoldenVectors(opened: OpenedPackage): GoldenVectors {
 
 function startWorker(
   opened: OpenedPackage,
-  golden: GoldenVectors,
+  golden: GoldenCases,
   provider: ProviderOrder,
   loader: ReleaseLoader,
 ): ModelWorker {
@@ -177,5 +202,6 @@ function workerOptions(opened: OpenedPackage, { settings, clock, log }: ReleaseL
   if (file === undefined) throw new PackageError('package_file_missing', { about: 'model' })
   const salt = Buffer.from(manifest.encryption.salt, 'hex')
   const source = { modelId: manifest.modelId, fd, payloadOffset, file, fileIndex, contentKey, salt }
-  return { ...settings, source, memoryLimitBytes: manifest.memoryBytes, clock, log }
+  const steps = outputSteps(manifest.contract)
+  return { ...settings, source, memoryLimitBytes: manifest.memoryBytes, outputSteps: steps, clock, log }
 }

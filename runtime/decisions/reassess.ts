@@ -1,9 +1,12 @@
 import { canonicalJson } from '../../device/platform/canonical-json.ts'
 import type { Clock } from '../../device/platform/clock.ts'
-import { Phi } from '../../device/platform/phi.ts'
-import { type Assessed, assess } from './decide.ts'
+import type { PreparedImage } from '../../models/contract/image/prepared-image.ts'
+import type { Assessed } from './assessed.ts'
+import { assess } from './decide.ts'
+import { DecisionError } from './errors.ts'
+import { keptImage } from './image-record.ts'
 import { Stopwatch } from './stopwatch.ts'
-import type { ActiveModel, Decision, DecisionRecord, DecisionRequest } from './types.ts'
+import type { ActiveModel, Decision, DecisionRecord } from './types.ts'
 
 /** Whose share of a model's queue it takes: clients take turns, and this is one of them. */
 const CLIENT = 'reassessment'
@@ -11,16 +14,19 @@ const CLIENT = 'reassessment'
 /**
  * Takes a recorded decision along the path again, at its own moment, from what was sent then. Whether an alert stood before
  * it is taken from its record: the record is about this decision, not about the one before.
- * @throws what `assess` throws
+ * @param image prepared again from its files, where the record did not keep what the model saw
+ * @throws DecisionError image_not_kept, and what `assess` throws
  */
-export function reassess(record: DecisionRecord, model: ActiveModel, clock: Clock): Promise<Assessed> {
-  const { decision, purpose, observations } = record
-  const request: DecisionRequest = {
-    model: model.slot,
-    subject: new Phi(record.subject),
-    purpose,
-    inputs: observations,
-  }
+export async function reassess(
+  record: DecisionRecord,
+  model: ActiveModel,
+  clock: Clock,
+  image?: PreparedImage,
+): Promise<Assessed> {
+  const { decision, observations } = record
+  const own = image ?? (record.image === undefined ? undefined : await keptImage(record.image))
+  if (own === undefined && record.image !== undefined) throw new DecisionError('image_not_kept')
+  const request = { inputs: observations, image: own === undefined ? undefined : { own, gatekeepers: [] } }
   const stands = () => decision.assessment?.alert === true
   return assess(request, model, Date.parse(decision.decidedAt), new Stopwatch(clock), CLIENT, stands, 'now')
 }

@@ -8,6 +8,8 @@ import { MAX_GRANT_BYTES, MAX_IMAGE_BYTES } from '../../models/package/targets.t
 import { verifyMetadata } from '../../models/package/verify.ts'
 import { type ModelStore, releasePaths } from '../../models/store/layout.ts'
 import type { Ledger } from '../audit/types.ts'
+import { ImageError } from '../images/errors.ts'
+import type { ImageDecoder } from '../images/image-decoder.ts'
 import type { ModelWorker } from '../inference/types.ts'
 import type { ActivationHistory } from '../storage/evidence-store.ts'
 import { ActivationError } from './activation-errors.ts'
@@ -27,6 +29,7 @@ export interface ProverParts {
   readonly settings: SlotSettings
   /** For all models together, in bytes: one that runs and one that is proven beside it count both. */
   readonly memoryBytes: number
+  readonly images?: Pick<ImageDecoder, 'prepare'> | undefined
   readonly clock: Clock
   readonly log: Log
 }
@@ -60,7 +63,8 @@ export class ReleaseProver {
       return await this.#prove(wanted)
     } catch (error) {
       if (this.#isStopping) throw new ActivationError('runtime_stopping', { cause: error })
-      if (!(error instanceof ActivationError)) await this.#recordRefusal(wanted, errorCode(error))
+      const isOfTheBox = error instanceof ActivationError || error instanceof ImageError
+      if (!isOfTheBox) await this.#recordRefusal(wanted, errorCode(error))
       throw error
     }
   }
@@ -96,10 +100,11 @@ export class ReleaseProver {
 
   async #prove({ slot, packageHash, change }: Wanted): Promise<ProvenRelease> {
     if (this.#isStopping) throw new ActivationError('runtime_stopping')
-    const { store, settings, clock, log } = this.#parts
+    const { store, settings, images, clock, log } = this.#parts
     const started: ModelWorker[] = []
     const loader = {
       settings,
+      images,
       clock,
       log,
       admit: (memoryBytes: number) => this.#admit(memoryBytes),

@@ -59,6 +59,16 @@ describe('a decision that is made again from its record', () => {
     expect(sent).toEqual({ outcome: 'different', explanation: 'different' })
   })
 
+  it('says nothing of the record when the model could not be run through now', async () => {
+    const box = new RecordBox(1)
+    const { record } = await recorded(box)
+    box.onRun = () => Promise.reject(new InferenceError('inference_deadline'))
+    expect(await replayDecision(record, undefined, box.model, box.clock)).toEqual({
+      outcome: 'not reproducible',
+      explanation: 'not recorded',
+    })
+  })
+
   it('is the same when it was a refusal of the inputs, and not to be made again when it was one of the moment', async () => {
     const box = new RecordBox(1)
     const request = hourlyRequest()

@@ -1,4 +1,4 @@
-import type { InputSpec } from '../../models/contract/schema.ts'
+import type { Contract, InputSpec } from '../../models/contract/schema.ts'
 import type { HealthReport, ModelSummary } from './service-types.ts'
 import type { Models } from './slot-registry.ts'
 import type { ActiveModel, Slot } from './types.ts'
@@ -88,6 +88,7 @@ function describeActive(slot: string, { model, fault }: Extract<Slot, { state: '
     intendedUse: manifest.intendedUse,
     validityMinutes: manifest.contract.validityMinutes,
     inputs: manifest.contract.inputs.map(describeInput),
+    image: describeImage(manifest.contract.image),
   }
 }
 
@@ -100,7 +101,13 @@ function describeFault(slot: string, fault: string): Described {
     intendedUse: null,
     validityMinutes: null,
   }
-  return { slot, state: 'unavailable', fault, modelId: slot, ...nothing, inputs: [] }
+  return { slot, state: 'unavailable', fault, modelId: slot, ...nothing, inputs: [], image: null }
+}
+
+function describeImage(image: Contract['image']): ModelSummary['image'] {
+  if (image === undefined) return null
+  const { name, display, form, formats } = image
+  return { name, display, form, formats }
 }
 
 function describeInput(input: InputSpec): ModelSummary['inputs'][number] {

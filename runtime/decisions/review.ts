@@ -5,7 +5,8 @@ import type { AuditPosition } from '../audit/types.ts'
 import { signedModel } from '../egress/outbound.ts'
 import type { DecisionRoom } from './decide.ts'
 import { DecisionError } from './errors.ts'
-import type { DecisionReadAnswer, ExplainedEntry, Feedback } from './service-types.ts'
+import { keptTensor } from './image-record.ts'
+import type { DecisionReadAnswer, ExplainedEntry, Feedback, KeptOutput } from './service-types.ts'
 import type { DecisionRecord, ExplanationRecord } from './types.ts'
 
 /** Far below what the store returns, so that those still on their way when it is reached are shown as well. */
@@ -53,6 +54,34 @@ export async function readDecision(
   // What waited when the box stopped, or found no place, is asked for by whoever reads it.
   if (record.decision.explanation?.method === 'pending' && explained === null) room.explanations?.add(decisionId)
   return { decision: record.decision, audit: position, explained, feedback }
+}
+
+/**
+ * Reads an output back that was too large for the answer. Recorded as the reading of its decision.
+ * @throws AccessError | DecisionError decision_unknown | output_unknown | StorageError
+ */
+export async function readOutput(
+  decisionId: string,
+  output: string,
+  caller: Principal,
+  room: DecisionRoom & { readonly store: RecordStore },
+): Promise<KeptOutput> {
+  authorise(caller, 'decision.read')
+  const { record } = requireRecord(decisionId, room.store)
+  await room.ledger.commit({ leaf: { kind: 'read', decision: decisionId, client: caller.clientId, role: caller.role } })
+  const kept =
+    record.outputs !== undefined && Object.hasOwn(record.outputs, output) ? record.outputs[output] : undefined
+  const tensor = kept === undefined ? undefined : await keptTensor(kept)
+  if (!(tensor?.data instanceof Uint8Array)) throw new DecisionError('output_unknown', { about: output })
+  return { labels: tensor.data, dims: tensor.dims, affineRas: affineOf(record, tensor.dims) }
+}
+
+/** Only of a grid that is still the image's own is it known where it lies. */
+function affineOf({ image }: DecisionRecord, dims: readonly number[]): readonly number[] | undefined {
+  if (image?.facts.volume?.hasOrientation !== true) return undefined
+  const { frames, rows, columns } = image.facts
+  const isOwn = [frames, rows, columns].every((size, index) => dims.at(index - 3) === size)
+  return isOwn && dims.length >= 3 ? image.facts.volume.affineRas : undefined
 }
 
 /**

@@ -56,6 +56,13 @@ export interface ModelSummary {
     readonly required: boolean
     readonly maxAgeMinutes: number
   }[]
+  /** The image that the model takes; null when it takes none. */
+  readonly image: {
+    readonly name: string
+    readonly display: string
+    readonly form: 'image' | 'volume'
+    readonly formats: readonly ('dicom' | 'nifti')[]
+  } | null
 }
 
 export interface HealthReport {
@@ -73,11 +80,23 @@ export interface HealthReport {
   }[]
 }
 
+/** The labels of a segmentation, as they were kept with its decision. */
+export interface KeptOutput {
+  /** One for each element, row-major. */
+  readonly labels: Uint8Array
+  /** Frames, rows and columns, with the batch of one in front where the model has it. */
+  readonly dims: readonly number[]
+  /** Where the image lay in the patient (models/contract/image/image-facts.ts); undefined where its file did not say, or its grid was changed. */
+  readonly affineRas: readonly number[] | undefined
+}
+
 /** What every ingress may ask of the decision room. */
 export interface DecisionService {
   /** A refusal is an answer (outcome `refused`); what throws is a fault of the box: InferenceError, StorageError, DecisionError. */
   decide(request: DecisionRequest, caller: Principal): Promise<DecisionAnswer>
   read(decisionId: string, caller: Principal): Promise<DecisionReadAnswer>
+  /** Recorded as the reading of a decision is. @throws DecisionError decision_unknown | output_unknown */
+  readOutput(decisionId: string, output: string, caller: Principal): Promise<KeptOutput>
   giveFeedback(
     decisionId: string,
     feedback: Feedback,

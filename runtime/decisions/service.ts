@@ -1,6 +1,6 @@
 import { type DecisionRoom, decide } from './decide.ts'
 import { reportHealth, summariseModels } from './report.ts'
-import { giveFeedback, type RecordStore, readDecision } from './review.ts'
+import { giveFeedback, type RecordStore, readDecision, readOutput } from './review.ts'
 import type { DecisionService } from './service-types.ts'
 
 /** Binds the functions of this room to what they need, for the adapters. */
@@ -16,6 +16,7 @@ export function createDecisionService(
   return {
     decide: (request, caller) => decide(request, caller, room),
     read: (decisionId, caller) => readDecision(decisionId, caller, room),
+    readOutput: (decisionId, output, caller) => readOutput(decisionId, output, caller, room),
     giveFeedback: (decisionId, feedback, caller) => giveFeedback(decisionId, feedback, caller, room),
     models: () => summariseModels(room.models),
     health: () => reportHealth(room.models, room.release, room.logSize(), room.otherFaults?.()),

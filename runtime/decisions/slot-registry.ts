@@ -1,3 +1,4 @@
+import { MAX_RECEIVE_MS } from '../images/limits.ts'
 import { DecisionError } from './errors.ts'
 import type { ActiveModel, Slot, Slots } from './types.ts'
 
@@ -90,7 +91,9 @@ export class SlotRegistry implements Models {
 
   async #drain(model: ActiveModel): Promise<void> {
     const { promise: late, resolve } = Promise.withResolvers<void>()
-    const limit = setTimeout(resolve, model.manifest.contract.deadlineMs + DRAIN_MARGIN_MS)
+    const { deadlineMs, image } = model.manifest.contract
+    const receiveMs = image === undefined ? 0 : MAX_RECEIVE_MS
+    const limit = setTimeout(resolve, receiveMs + deadlineMs + DRAIN_MARGIN_MS)
     await Promise.race([this.#held.get(model)?.idle.promise, late])
     clearTimeout(limit)
     await model.worker.stop()

@@ -1,19 +1,24 @@
 import type { Phi } from '../../device/platform/phi.ts'
 import type { Observation } from '../../models/contract/guard.ts'
 import type { Assessment } from '../../models/contract/postprocess.ts'
+import type { ExplanationSpec } from '../../models/contract/schema.ts'
 import type { Manifest } from '../../models/package/manifest.ts'
 import type { Principal } from '../access/principal.ts'
 import type { AuditPosition } from '../audit/types.ts'
+import type { ImageInput } from '../images/image-input.ts'
 import type { ModelWorker, ProviderReport } from '../inference/types.ts'
+import type { GateRecord, ImageRecord, KeptTensor } from './image-record.ts'
 
 /** What every ingress adapter translates its protocol into. */
 export interface DecisionRequest {
   readonly model: string
-  /** The patient as the sender knows them; never leaves the box, stored only under the subject's key. */
-  readonly subject: Phi<string>
+  /** The patient as the sender knows them; never leaves the box, stored only under the subject's key. Only an image can name them itself. */
+  readonly subject: Phi<string> | undefined
   readonly purpose: Purpose
   /** Observations by the contract's input name. */
   readonly inputs: Readonly<Record<string, readonly Observation[]>>
+  /** The files of an image, as they arrive. */
+  readonly image?: ImageInput | undefined
 }
 
 export const purposes = ['treatment', 'quality', 'demonstration'] as const
@@ -48,16 +53,52 @@ export interface Contribution {
 
 export interface Explanation {
   /** `pending`: it takes longer than the decision may wait, and follows as a record of its own. */
-  readonly method: 'model-output' | 'exact-shapley' | 'permutation-shapley' | 'pending' | 'none'
+  readonly method: ExplanationSpec['method'] | 'pending'
   readonly of: string
   readonly contributions: readonly Contribution[]
-  /** For Shapley values: the output at the baseline row; contributions add up to output − baseline. */
+  /**
+   * For Shapley values: the output at the baseline row; contributions add up to output − baseline. For maps: the output
+   * when the whole image is covered.
+   */
   readonly baseline: number | null
-  /** output − baseline − Σ contributions; how far the explanation is from adding up. */
+  /**
+   * output − baseline − Σ contributions; how far the explanation is from adding up. For maps: the decision's output − the
+   * same output as it came out again for the explanation.
+   */
   readonly residual: number
   readonly reason: string | null
   /** What sampled values were drawn from: enough to draw them again. */
   readonly sampling?: Sampling | undefined
+  /** What each place of the image contributed; there are no contributions then. */
+  readonly map?: ExplanationMap | undefined
+  readonly deletion?: DeletionScore | undefined
+}
+
+/** A value for each place of the image as the model took it. */
+export interface ExplanationMap {
+  readonly rows: number
+  readonly columns: number
+  /** Row-major. */
+  readonly values: readonly number[]
+  /** Where the places begin and end, in rows and columns of the image as the model took it: one more than there are places. */
+  readonly rowEdges: readonly number[]
+  readonly columnEdges: readonly number[]
+}
+
+/**
+ * Does the map tell the truth? The output while places are covered, those first that the map says contributed most
+ * (Petsiuk and others, "RISE", 2018). `score` below `random`: covering them took more from the output than covering any.
+ */
+export interface DeletionScore {
+  /** Area under the output over the share of places that are covered: its mean, in the output's unit. */
+  readonly score: number
+  /** The same in an order drawn from the seed, and in that order backwards: their mean. */
+  readonly random: number
+  /** Equal shares of the places in which they were covered. */
+  readonly steps: number
+  /** What an element of the image was covered with, in the numbers that the model takes. */
+  readonly fill: number
+  readonly seed: number
 }
 
 /** An explanation that came after its decision, as stored under the subject's key. */
@@ -90,7 +131,7 @@ export interface Decision {
   readonly outcome: 'scored' | 'refused'
   readonly refusal: { readonly code: string; readonly about: string | null; readonly message: string } | null
   readonly assessment: Assessment | null
-  readonly flags: readonly { readonly input: string; readonly flag: string }[]
+  readonly flags: readonly { readonly input: string; readonly flag: string; readonly about?: string | undefined }[]
   readonly explanation: Explanation | null
   readonly narrative: string
   /** RFC 3339 moment after which the result no longer holds; null for a refusal. */
@@ -128,4 +169,10 @@ export interface DecisionRecord {
   readonly features: Readonly<
     Record<string, readonly { readonly value: number | string | boolean | TensorMark; readonly ageMinutes: number }[]>
   >
+  /** The image, where one was sent: what is known of it, and what the model saw. */
+  readonly image?: ImageRecord | undefined
+  /** What the models said that looked at the image first. */
+  readonly gates?: readonly GateRecord[] | undefined
+  /** Outputs that are too large for the answer, by name: the labels of a segmentation. */
+  readonly outputs?: Readonly<Record<string, KeptTensor>> | undefined
 }

@@ -61,7 +61,7 @@ export interface EvidenceStore extends ActivationHistory {
   /** Feedback on a decision, oldest first, at most 256 entries. @throws StorageError storage_body_damaged */
   feedbackOf(decisionId: string): StoredBody[]
   /**
-   * The newest of a subject's scored decisions by a model: of its last 64 decisions by any, so that a subject with a long
+   * The newest of a subject's scored decisions by a model: of its last 2,048 decisions by any, so that a subject with a long
    * history costs no more than one with a short one.
    */
   lastAlert(pseudonym: string, modelId: string): PastAlert | undefined
@@ -79,7 +79,7 @@ const BODIES = `SELECT ${BODY_COLUMNS} FROM bodies b JOIN leaves l ON l.idx = b.
 const MAX_FEEDBACK = 256
 const LAST_ALERT = `SELECT at, alert FROM (
     SELECT b.idx, ${(['at', 'kind', 'model', 'outcome', 'alert'] as const).map((name) => `${leafMember(name)} AS ${name}`).join(', ')}
-    FROM bodies b JOIN leaves l ON l.idx = b.idx WHERE b.subject = ? AND b.about IS NULL ORDER BY b.idx DESC LIMIT 64)
+    FROM bodies b JOIN leaves l ON l.idx = b.idx WHERE b.subject = ? AND b.about IS NULL ORDER BY b.idx DESC LIMIT 2048)
   WHERE model = ? AND kind = 'decision' AND outcome = 'scored' ORDER BY idx DESC LIMIT 1`
 
 export function createEvidenceStore(database: Database, keys: SubjectKeys, origin: string): EvidenceStore {
