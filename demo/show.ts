@@ -1,3 +1,4 @@
+import { mapWords } from '../runtime/decisions/map-words.ts'
 import type { DecisionAnswer } from '../runtime/decisions/types.ts'
 
 /** One decision as the demo prints it and as `--json` carries it. */
@@ -74,6 +75,7 @@ function resultOf({ assessment, outcome }: DecisionAnswer['decision']): string {
 
 function reasonOf({ refusal, explanation, assessment }: DecisionAnswer['decision']): string {
   if (refusal !== null) return refusal.about === null ? refusal.code : `${refusal.code}: ${refusal.about}`
+  if (explanation?.map !== undefined) return mapWords(explanation.map, explanation.deletion)
   const scale = assessment?.outputs[explanation?.of ?? '']?.role === 'probability' ? 100 : 1
   const named = (explanation?.contributions ?? [])
     .filter(({ value }) => value !== 0)

@@ -47,7 +47,7 @@ describe('bodies', () => {
   it('a good one is decided', async () => {
     const reply = await clinician.call('/v1/decisions', { body: goodText })
     expect(reply.status).toBe(200)
-    expect(Phi.reveal(server.decisions.requests.at(-1)!.subject)).toBe(CANARY)
+    expect(Phi.reveal(server.decisions.requests.at(-1)!.subject!)).toBe(CANARY)
   })
 
   it.each([
@@ -119,7 +119,9 @@ describe('bodies', () => {
     ['a charset and more', 'application/json; charset=utf-8; charset=utf-16'],
     ['a relative', 'application/json-patch+json'],
     ['rubbish', 'json'],
-    ['several parts', 'multipart/form-data; boundary=x'],
+    ['several parts of something else', 'multipart/mixed; boundary=x'],
+    ['XML', 'application/xml'],
+    ['DICOM as JSON', 'application/dicom+json'],
   ])('media type: %s', async (_, type) => {
     const headers = type === '' ? [] : [`Content-Type: ${type}`]
     const body = `${goodText}`

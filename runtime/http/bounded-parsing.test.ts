@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { decisionIdSchema } from './contract.ts'
+import { JSON_TYPE } from './media-type.ts'
 import { openApiDocument } from './openapi.ts'
-import { JSON_TYPE } from './request-gate.ts'
+import { decisionIdSchema } from './request-schemas.ts'
 import { type Route, routeNames, routes } from './routes.ts'
 
 interface Schema {

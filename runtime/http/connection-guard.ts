@@ -44,6 +44,7 @@ export class ConnectionGuard {
   readonly #broken = new WeakSet<Duplex>()
   readonly #overrun = new WeakSet<IncomingMessage>()
   readonly #expectsContinue = new WeakSet<IncomingMessage>()
+  readonly #bodyTimers = new WeakMap<IncomingMessage, NodeJS.Timeout>()
   readonly #limits: HttpLimits
   readonly #events: ConnectionEvents
 
@@ -82,9 +83,18 @@ export class ConnectionGuard {
     return !this.#overrun.has(request)
   }
 
-  /** Tells a client that waits for it that its body is wanted. */
-  welcomeBody(request: IncomingMessage, response: ServerResponse): void {
+  /**
+   * Tells a client that waits for it that its body is wanted.
+   * @param isTimed whether the body has to be there in the time of `requestTimeoutMs`; otherwise its reader sees to that
+   */
+  welcomeBody(request: IncomingMessage, response: ServerResponse, isTimed: boolean): void {
+    if (!isTimed) clearTimeout(this.#bodyTimers.get(request))
     if (this.#expectsContinue.delete(request)) response.writeContinue()
+  }
+
+  /** True for a request whose client waits with its body until it is told that it is wanted. */
+  holdsBack(request: IncomingMessage): boolean {
+    return this.#expectsContinue.has(request)
   }
 
   /** `clientError` of the server: HTTP that cannot be parsed or does not come, and failed TLS handshakes. */
@@ -102,6 +112,11 @@ export class ConnectionGuard {
       socket.destroy()
       return
     }
+    this.#break(code, socket, exchanges)
+  }
+
+  /** Answers a request that never became one, where that can be done, and closes its connection. */
+  #break(code: HttpErrorCode, socket: Duplex, exchanges: ReadonlySet<Exchange>): void {
     const [exchange] = exchanges
     const requestId = this.#events.newRequestId()
     this.#events.requestBroken(code, socket as TLSSocket, exchange?.request, requestId)
@@ -117,6 +132,18 @@ export class ConnectionGuard {
     for (const socket of this.#table.all()) socket.destroy()
   }
 
+  /** The server has one time for all requests, long enough for images; a body of JSON has this one. */
+  #timeBody(request: IncomingMessage, socket: Duplex): void {
+    const { 'transfer-encoding': coding, 'content-length': length = '0' } = request.headers
+    if (coding === undefined && length === '0') return
+    const timer = setTimeout(() => {
+      const exchanges = this.#accepted.get(socket)
+      if (exchanges !== undefined && !request.complete) this.#break('request_timeout', socket, exchanges)
+    }, this.#limits.requestTimeoutMs).unref()
+    this.#bodyTimers.set(request, timer)
+    request.once('close', () => clearTimeout(timer))
+  }
+
   #begin(exchange: Exchange): void {
     const exchanges = this.#accepted.get(exchange.request.socket)
     if (exchanges === undefined || exchanges.size >= this.#limits.maxPipelined) {
@@ -127,6 +154,7 @@ export class ConnectionGuard {
     }
     const { socket } = exchange.request
     exchanges.add(exchange)
+    this.#timeBody(exchange.request, socket)
     this.#table.work(socket, 1)
     exchange.response.once('close', () => {
       exchanges.delete(exchange)

@@ -1,92 +1,18 @@
 import { z } from 'zod'
 import { deviceState } from '../../device/outbound/device-state.ts'
 import type { DeviceReport } from '../../device/posture/device-report.ts'
-import { MAX_RANK, MAX_WRITTEN_VALUES } from '../../models/contract/tensor-schema.ts'
 import type { DecisionReadAnswer, FeedbackEntry, HealthReport, ModelSummary } from '../decisions/service-types.ts'
-import { type DecisionAnswer, purposes } from '../decisions/types.ts'
+import type { DecisionAnswer } from '../decisions/types.ts'
 import { passReasons } from '../inference/types.ts'
-import { MAX_BASE64_LENGTH } from './strict-json.ts'
+import { decisionIdSchema } from './request-schemas.ts'
 
 /**
- * The contract of the API: every body that goes in or out, checked at run time in both directions. The OpenAPI document
- * is generated from it, and the types of the web pages are inferred from it.
+ * The contract of the API: every body that goes out (what comes in is in request-schemas.ts), checked at run time in both
+ * directions. The OpenAPI document is generated from it, and the types of the web pages are inferred from it.
  */
 export const API_VERSION = '1.0.0'
-export const MAX_INPUTS = 256
-export const MAX_OBSERVATIONS = 1000
 
-/**
- * A text of at most `maxLength` characters. The length is held first, and ends the checks: what comes after it, such as
- * a normal form, may take quadratic time. It is held in UTF-16 units, of which a character has one or two.
- */
-function text(maxLength: number, unitsPerCharacter: 1 | 2 = 1) {
-  return z.string().max(maxLength * unitsPerCharacter, { abort: true })
-}
-
-const slotName = text(64).regex(/^[a-z][a-z0-9-]{0,63}$/)
-const inputName = text(64).regex(/^[a-z][a-z0-9-]{0,63}$/)
-const uuid = text(36).regex(/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/)
-/** Printable: no control, format, private or unassigned characters, no line separators; no space at either end. */
-const subject = text(128, 2)
-  .regex(/^(?! )[^\p{C}\p{Zl}\p{Zp}]{1,128}(?<! )$/u)
-  // Two spellings of one name must not become two patients.
-  .refine((text) => text === text.normalize('NFC') && text === text.trim())
-  .meta({
-    maxLength: 128,
-    description: 'The patient as the sender knows them, in Unicode NFC. It appears in no answer, log or address.',
-  })
-const moment = text(40)
-  .check(z.iso.datetime({ offset: true }))
-  .regex(/T\d{2}:\d{2}:\d{2}/)
-  // RFC 3339 §4.3: -00:00 says that the offset is not known.
-  .regex(/(?<!-00:00)$/)
-  .meta({ description: 'RFC 3339, with seconds and a known offset; -00:00 is none.' })
 const finite = z.number()
-const unit = text(32)
-  .regex(/^[\x21-\x7e]{1,32}$/)
-  .meta({ description: 'UCUM code, case-sensitive.' })
-const dims = z.array(z.int().min(0)).max(MAX_RANK)
-/** A tensor: small ones written out, in row-major order; all others as base64 of the little-endian bytes. */
-const tensorValue = z.union([
-  z.strictObject({
-    dims,
-    data: z
-      .array(z.union([finite, z.boolean(), text(24)]))
-      .max(MAX_WRITTEN_VALUES)
-      .meta({
-        description:
-          'Integers beyond 2^53 as text; where the model takes them, "NaN", "Infinity" and "-Infinity" as text.',
-      }),
-  }),
-  z.strictObject({ dims, base64: text(MAX_BASE64_LENGTH).meta({ description: 'Little-endian, row-major.' }) }),
-])
-const observedValue = z.union([finite, z.boolean(), text(128).regex(/^[\x20-\x7e]{1,128}$/), tensorValue])
-
-const observation = z.strictObject({ value: observedValue, unit: unit.optional(), at: moment })
-const singleObservation = z
-  .strictObject({ value: observedValue, unit: unit.optional(), at: moment.optional() })
-  .meta({ description: 'One observation; without `at` it is taken as made now.' })
-
-export const decisionRequestSchema = z.strictObject({
-  model: slotName.meta({ description: 'A slot of GET /v1/models.' }),
-  subject,
-  purpose: z.enum(purposes).optional().meta({ description: 'Why it is asked; `treatment` when left out.' }),
-  inputs: z
-    .record(inputName, z.union([singleObservation, z.array(observation).min(1).max(MAX_OBSERVATIONS)]))
-    .refine((inputs) => Object.keys(inputs).length <= MAX_INPUTS)
-    .meta({ description: 'Observations by the input names of the model.', maxProperties: MAX_INPUTS }),
-})
-
-export const feedbackRequestSchema = z.strictObject({
-  verdict: z.enum(['accept', 'override']),
-  // Two tests of one pass each; one expression for both would try every place for the character that is to be seen.
-  reason: text(2000)
-    .regex(/^[^\p{Cc}\p{Cs}\p{Cn}]+$/u)
-    .regex(/[^\p{C}\p{Z}]/u)
-    .meta({ description: 'The clinician’s words, on one line; stored under the patient’s key only.' }),
-})
-
-export const decisionIdSchema = uuid
 
 export const auditPositionSchema = z.strictObject({
   origin: z.string(),
@@ -117,12 +43,22 @@ const assessmentSchema = z.strictObject({
   outputs: z.record(
     z.string(),
     z.strictObject({
-      role: z.enum(['score', 'probability', 'category', 'tensor', 'contributions']),
+      role: z.enum(['score', 'probability', 'category', 'tensor', 'segmentation', 'contributions']),
       display: z.string(),
       unit: z.string(),
-      values: z.array(finite),
+      values: z.array(finite).meta({
+        description:
+          'Of a segmentation: how many elements have each label, in the order of the model’s labels. The labels themselves: GET /v1/decisions/{id}/outputs/{name}.',
+      }),
       label: z.strictObject({ code: z.string(), text: z.string() }).nullable(),
-      dims: z.array(z.int().min(0)).optional().meta({ description: 'How the values of a tensor lie, row-major.' }),
+      dims: z
+        .array(z.int().min(0))
+        .optional()
+        .meta({ description: 'How the values of a tensor, or the labels of a segmentation, lie, row-major.' }),
+      sha256: z
+        .string()
+        .optional()
+        .meta({ description: 'Of the labels of a segmentation, one byte for each element, row-major.' }),
     }),
   ),
   threshold: z
@@ -132,10 +68,36 @@ const assessmentSchema = z.strictObject({
   alert: z.boolean(),
 })
 
-const explanationSchema = z.strictObject({
-  method: z.enum(['model-output', 'exact-shapley', 'permutation-shapley', 'pending', 'none']).meta({
-    description: '`pending`: it takes longer than the decision may wait; read the decision again for it.',
+const explanationMapSchema = z.strictObject({
+  rows: z.int().min(1),
+  columns: z.int().min(1),
+  values: z.array(finite).meta({ description: 'One for each place, row-major.' }),
+  rowEdges: z.array(z.int().min(0)).meta({
+    description:
+      'Where the places begin and end in rows of the image as the model took it: one more than there are places.',
   }),
+  columnEdges: z.array(z.int().min(0)),
+})
+
+const deletionSchema = z
+  .strictObject({ score: finite, random: finite, steps: z.int().min(1), fill: finite, seed: z.int().min(0) })
+  .meta({
+    description:
+      'The mean output while places are covered, those first that the map says contributed most (`score`), and in an order drawn from the seed (`random`). A score below `random` speaks for the map.',
+  })
+
+const explanationSchema = z.strictObject({
+  method: z
+    .enum([
+      'model-output',
+      'exact-shapley',
+      'permutation-shapley',
+      'class-activation-map',
+      'occlusion',
+      'pending',
+      'none',
+    ])
+    .meta({ description: '`pending`: it takes longer than the decision may wait; read the decision again for it.' }),
   of: z.string(),
   contributions: z.array(
     z.strictObject({ name: z.string(), display: z.string(), value: finite, standardError: finite.optional() }),
@@ -146,10 +108,14 @@ const explanationSchema = z.strictObject({
   sampling: z
     .strictObject({ seed: z.int().min(0), permutations: z.int().min(2), backgroundRows: z.int().min(1) })
     .optional(),
+  map: explanationMapSchema
+    .optional()
+    .meta({ description: 'What each place of the image contributed to the output; there are no contributions then.' }),
+  deletion: deletionSchema.optional(),
 })
 
 export const decisionSchema = z.strictObject({
-  decisionId: uuid,
+  decisionId: decisionIdSchema,
   subjectPseudonym: z.string(),
   model: z.strictObject({
     id: z.string(),
@@ -161,7 +127,7 @@ export const decisionSchema = z.strictObject({
   outcome: z.enum(['scored', 'refused']),
   refusal: z.strictObject({ code: z.string(), about: z.string().nullable(), message: z.string() }).nullable(),
   assessment: assessmentSchema.nullable(),
-  flags: z.array(z.strictObject({ input: z.string(), flag: z.string() })),
+  flags: z.array(z.strictObject({ input: z.string(), flag: z.string(), about: z.string().optional() })),
   explanation: explanationSchema.nullable(),
   narrative: z.string(),
   validUntil: z.string().nullable().meta({ description: 'When the result stops to hold; null for a refusal.' }),
@@ -187,7 +153,7 @@ export const refusedAnswerSchema = z.strictObject({
 })
 
 const feedbackEntrySchema = z.strictObject({
-  feedbackId: uuid,
+  feedbackId: decisionIdSchema,
   verdict: z.enum(['accept', 'override']),
   reason: z.string(),
   by: z.string(),
@@ -205,7 +171,7 @@ export const decisionReadAnswerSchema = z.strictObject({
   feedback: z.array(feedbackEntrySchema),
 })
 
-export const feedbackAnswerSchema = z.strictObject({ feedbackId: uuid, audit: auditPositionSchema })
+export const feedbackAnswerSchema = z.strictObject({ feedbackId: decisionIdSchema, audit: auditPositionSchema })
 
 export const modelSummarySchema = z.strictObject({
   slot: z.string(),
@@ -242,6 +208,15 @@ export const modelSummarySchema = z.strictObject({
       maxAgeMinutes: z.number(),
     }),
   ),
+  image: z
+    .strictObject({
+      name: z.string(),
+      display: z.string(),
+      form: z.enum(['image', 'volume']).meta({ description: '`image`: one frame. `volume`: slices of one block.' }),
+      formats: z.array(z.enum(['dicom', 'nifti'])),
+    })
+    .nullable()
+    .meta({ description: 'The image that the model takes; null when it takes none.' }),
 })
 
 export const modelsAnswerSchema = z.strictObject({ models: z.array(modelSummarySchema) })
@@ -258,7 +233,7 @@ export const healthAnswerSchema = z.strictObject({
       restarts: z.int().min(0),
       isolation: z
         .strictObject({
-          level: z.enum(['bubblewrap', 'plain']),
+          level: z.enum(['systemd', 'bubblewrap', 'plain']),
           networkIsolated: z.boolean(),
           memoryLimitBytes: z.int().nullable(),
           reason: z.string(),
@@ -340,8 +315,6 @@ export const deviceAnswerSchema = z.strictObject({
 
 type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonly<T[K]> } : T
 
-export type DecisionRequestBody = DeepReadonly<z.infer<typeof decisionRequestSchema>>
-export type FeedbackRequestBody = DeepReadonly<z.infer<typeof feedbackRequestSchema>>
 export type DecisionAnswerBody = DeepReadonly<z.infer<typeof decisionAnswerSchema>>
 export type RefusedAnswerBody = DeepReadonly<z.infer<typeof refusedAnswerSchema>>
 export type DecisionReadAnswerBody = DeepReadonly<z.infer<typeof decisionReadAnswerSchema>>

@@ -8,6 +8,7 @@ import { packageErrors } from '../../models/package/errors.ts'
 import { accessErrors } from '../access/errors.ts'
 import { auditErrors } from '../audit/errors.ts'
 import { decisionErrors } from '../decisions/errors.ts'
+import { imageErrors } from '../images/errors.ts'
 import { inferenceErrors } from '../inference/errors.ts'
 import { storageErrors } from '../storage/errors.ts'
 import type { ErrorAnswerBody } from './contract.ts'
@@ -39,6 +40,7 @@ const spokenMessages = {
   ...accessErrors,
   ...decisionErrors,
   ...inferenceErrors,
+  ...imageErrors,
   ...httpErrors,
 } as const
 
@@ -73,6 +75,9 @@ const statuses: Readonly<Record<ErrorCode, HttpStatus>> = {
   access_denied: 403,
   decision_unknown: 404,
   model_unknown: 404,
+  subject_missing: 400,
+  image_not_kept: 409,
+  output_unknown: 404,
   feedback_limit: 409,
   model_loading: 503,
   model_unavailable: 503,
@@ -86,6 +91,24 @@ const statuses: Readonly<Record<ErrorCode, HttpStatus>> = {
   inference_provider_missing: 503,
   inference_explanation_independent: 503,
   inference_self_test_failed: 503,
+  image_input_failed: 400,
+  image_too_large: 413,
+  image_too_complex: 413,
+  image_not_recognised: 415,
+  image_transfer_syntax_unsupported: 415,
+  image_pixel_format_unsupported: 415,
+  image_truncated: 422,
+  image_malformed: 422,
+  image_without_pixels: 422,
+  image_attribute_missing: 422,
+  image_compressed_data_invalid: 422,
+  image_series_inconsistent: 422,
+  image_series_spacing: 422,
+  image_decoder_lost: 502,
+  image_decoder_out_of_memory: 502,
+  image_decoder_overloaded: 503,
+  image_decoder_unavailable: 503,
+  image_deadline: 504,
   ...all(auditErrors, 500),
   ...all(storageErrors, 500),
   storage_full: 507,

@@ -8,7 +8,8 @@ export const httpErrors = {
   request_too_deep: 'The JSON is nested too deeply.',
   request_too_many_values: 'The JSON has too many names in an object or too many items in a list.',
   request_text_too_long: 'A name or a text in the JSON is longer than the limit.',
-  request_unsupported_media_type: 'The body must be application/json in UTF-8, not compressed.',
+  request_unsupported_media_type:
+    'The body must be application/json in UTF-8, or where an image is taken one of its media types; not compressed.',
   request_too_large: 'The body is larger than the limit.',
   request_headers_too_large: 'The request line and headers are larger than the limit.',
   request_timeout: 'The request did not arrive in time.',

@@ -3,11 +3,15 @@ import type { DeviceWatch } from '../../device/posture/device-watch.ts'
 import type { Principal } from '../access/principal.ts'
 import type { DecisionService } from '../decisions/service-types.ts'
 import type { DecisionAnswer } from '../decisions/types.ts'
+import { ImageError } from '../images/errors.ts'
 import { decisionAnswerSchema, refusedAnswerSchema } from './contract.ts'
-import { errorAnswer, factsOf, isErrorCode, retryHeaders } from './error-map.ts'
+import { type ErrorFacts, errorAnswer, errorFacts, factsOf, isErrorCode, retryHeaders } from './error-map.ts'
 import { HttpError } from './errors.ts'
+import { type ImageRequestLimits, receiveImageRequest } from './image-request.ts'
+import type { ImageUpload } from './image-upload.ts'
+import { writeLabelMap } from './label-map-file.ts'
 import { openApiText } from './openapi.ts'
-import { parseDecisionId, parseDecisionRequest, parseFeedback } from './request-bodies.ts'
+import { parseDecisionId, parseDecisionRequest, parseFeedback, parseOutputName } from './request-bodies.ts'
 import { type Route, type RouteName, routes } from './routes.ts'
 
 /** A request that has passed authentication, policy and the JSON rules. */
@@ -16,14 +20,18 @@ export interface Call {
   readonly requestId: string
   /** The `:id` of the path; undefined where the path has none. */
   readonly id: string | undefined
+  /** The `:name` of the path. */
+  readonly name: string | undefined
   readonly body: unknown
+  /** The body where it is one of an image: it has not been read. */
+  readonly upload: ImageUpload | undefined
 }
 
 export interface Answer {
   readonly status: number
   readonly headers?: Readonly<Record<string, string>>
-  /** JSON text. */
-  readonly text: string
+  /** JSON as text, unless the headers say otherwise. */
+  readonly content: string | Uint8Array
 }
 
 export type Handler = (call: Call) => Promise<Answer>
@@ -33,22 +41,35 @@ export function createHandlers(
   decisions: DecisionService,
   device: Pick<DeviceWatch, 'report'>,
   clock: Clock,
+  limits: ImageRequestLimits,
 ): Readonly<Record<RouteName, Handler>> {
   const knownInputs = () => new Set(decisions.models().flatMap((model) => model.inputs.map((input) => input.name)))
   const document = openApiText()
   return {
-    createDecision: async ({ caller, body, requestId }) => {
-      const request = parseDecisionRequest(body, clock.nowMs(), knownInputs)
+    createDecision: async ({ caller, body, upload, requestId }) => {
+      const nowMs = clock.nowMs()
+      if (upload !== undefined) {
+        const request = await receiveImageRequest(upload, limits, nowMs, knownInputs)
+        return answerUpload(decisions.decide(request, caller), upload, requestId)
+      }
+      const request = parseDecisionRequest(body, nowMs, knownInputs)
       return answerDecision(await decisions.decide(request, caller), requestId)
     },
     readDecision: async ({ caller, id }) =>
       answer(routes.readDecision, await decisions.read(parseDecisionId(id), caller)),
+    readOutput: async ({ caller, id, name }) => {
+      const [decisionId, output] = [parseDecisionId(id), parseOutputName(name)]
+      const content = await writeLabelMap(await decisions.readOutput(decisionId, output, caller))
+      const disposition = `attachment; filename="${decisionId}-${output}.nii.gz"`
+      const headers = { 'content-type': 'application/gzip', 'content-disposition': disposition }
+      return { status: 200, headers, content }
+    },
     giveFeedback: async ({ caller, id, body }) =>
       answer(routes.giveFeedback, await decisions.giveFeedback(parseDecisionId(id), parseFeedback(body), caller)),
     listModels: async () => answer(routes.listModels, { models: decisions.models() }),
     readHealth: async () => answer(routes.readHealth, decisions.health()),
     readDevice: async () => answer(routes.readDevice, device.report()),
-    readContract: async () => ({ status: 200, text: document }),
+    readContract: async () => ({ status: 200, content: document }),
   }
 }
 
@@ -59,15 +80,34 @@ export function createHandlers(
 function answer(route: Route, body: unknown): Answer {
   const checked = route.answer?.safeParse(body)
   if (checked?.success !== true) throw new HttpError('response_malformed', { cause: checked?.error })
-  return { status: 200, text: JSON.stringify(body) }
+  return { status: 200, content: JSON.stringify(body) }
+}
+
+/**
+ * Whoever decides knows only that the image did not arrive. Why it did not was found here, and that is what the sender is told,
+ * beside the record where there is one.
+ */
+async function answerUpload(
+  decided: Promise<DecisionAnswer>,
+  { body }: ImageUpload,
+  requestId: string,
+): Promise<Answer> {
+  try {
+    const answered = await decided
+    const isCutOff = body.fault !== undefined && answered.decision.refusal?.code === 'image_input_failed'
+    return answerDecision(answered, requestId, isCutOff ? errorFacts(body.fault) : undefined)
+  } catch (error) {
+    const isCutOff = error instanceof ImageError && error.code === 'image_input_failed'
+    throw (isCutOff ? body.fault : undefined) ?? error
+  }
 }
 
 /** A refusal is sent whole, with the same error member and status that any other client error has. */
-function answerDecision(body: DecisionAnswer, requestId: string): Answer {
+function answerDecision(body: DecisionAnswer, requestId: string, said?: ErrorFacts): Answer {
   const { refusal } = body.decision
   if (refusal === null) return answer({ ...routes.createDecision, answer: decisionAnswerSchema }, body)
   if (!isErrorCode(refusal.code)) throw new HttpError('response_malformed')
-  const facts = factsOf(refusal.code, refusal.about ?? undefined)
+  const facts = said ?? factsOf(refusal.code, refusal.about ?? undefined)
   const whole = { ...body, ...errorAnswer(facts, requestId) }
   return {
     ...answer({ ...routes.createDecision, answer: refusedAnswerSchema }, whole),

@@ -17,9 +17,9 @@ export interface HttpLimits {
   readonly handshakeTimeoutMs: number
   /** From the start of a request (or of the connection) to the end of its headers. */
   readonly headersTimeoutMs: number
-  /** From the start of a request to the end of its body. */
+  /** From the end of the headers to the end of a body of JSON. */
   readonly requestTimeoutMs: number
-  /** How often the two timeouts above are looked at. */
+  /** How often it is looked for requests that are late. */
   readonly timeoutCheckMs: number
   readonly keepAliveMs: number
   /** A connection on which nothing moves; longer than any model's deadline. */
@@ -35,6 +35,26 @@ export interface HttpLimits {
   readonly bytesPerRequest: number
   /** Log lines of one kind about one client in a minute; the rest of them is one line with their number. */
   readonly logLinesPerMinute: number
+  /** All bytes of a request with an image. */
+  readonly maxUploadBytes: number
+  /** Files of one request. */
+  readonly maxUploadFiles: number
+  /** Headers of one part of a request in parts, and how many they are. */
+  readonly maxPartHeaderBytes: number
+  readonly maxPartHeaders: number
+  /** Requests with an image that are in work at the same time, and of them those of one client. */
+  readonly maxUploads: number
+  readonly maxUploadsPerClient: number
+  /** How long this side waits for such a body, all waits together. */
+  readonly uploadTimeoutMs: number
+  /** How long the next bytes may take; less than the decoder waits, so that the sender is told why. */
+  readonly uploadSilenceMs: number
+  /** How slow a sender may be: what this side has waited for it, less this grace, over the bytes that came. */
+  readonly uploadGraceMs: number
+  readonly minUploadBytesPerSecond: number
+  /** What is read of a body that nobody wants any more, so that its sender sees the answer. */
+  readonly maxUnreadBytes: number
+  readonly unreadTimeoutMs: number
   /** How long requests in flight may take to finish when the server closes. */
   readonly drainMs: number
 }
@@ -60,5 +80,35 @@ export const defaultLimits: HttpLimits = {
   requestBurst: 800,
   bytesPerRequest: 16 * 1024,
   logLinesPerMinute: 60,
+  maxUploadBytes: 512 * 1024 * 1024,
+  maxUploadFiles: 2048,
+  maxPartHeaderBytes: 4096,
+  maxPartHeaders: 16,
+  maxUploads: 16,
+  maxUploadsPerClient: 4,
+  uploadTimeoutMs: 120_000,
+  uploadSilenceMs: 8000,
+  uploadGraceMs: 8000,
+  minUploadBytesPerSecond: 64 * 1024,
+  maxUnreadBytes: 64 * 1024 * 1024,
+  unreadTimeoutMs: 5000,
   drainMs: 10_000,
+}
+
+/** What a site may set for requests with an image. */
+export interface UploadSettings {
+  readonly maxRequestBytes?: number | undefined
+  readonly maxRequests?: number | undefined
+  readonly maxRequestsPerClient?: number | undefined
+  readonly requestSeconds?: number | undefined
+}
+
+export function uploadLimitsOf(settings: UploadSettings = {}): Partial<HttpLimits> {
+  const { maxRequestBytes, maxRequests, maxRequestsPerClient, requestSeconds } = settings
+  return {
+    ...(maxRequestBytes === undefined ? {} : { maxUploadBytes: maxRequestBytes }),
+    ...(maxRequests === undefined ? {} : { maxUploads: maxRequests }),
+    ...(maxRequestsPerClient === undefined ? {} : { maxUploadsPerClient: maxRequestsPerClient }),
+    ...(requestSeconds === undefined ? {} : { uploadTimeoutMs: 1000 * requestSeconds }),
+  }
 }

@@ -4,16 +4,15 @@ import { bucketsOf } from '../../device/telemetry/buckets.ts'
 import type {
   DecisionAnswerBody,
   DecisionReadAnswerBody,
-  DecisionRequestBody,
   DeviceAnswerBody,
   ErrorAnswerBody,
   FeedbackAnswerBody,
-  FeedbackRequestBody,
   HealthAnswerBody,
   ModelsAnswerBody,
   RefusedAnswerBody,
 } from './contract.ts'
 import { errorAnswer, factsOf, messageOf } from './error-map.ts'
+import type { DecisionRequestBody, FeedbackRequestBody, ImageRequestBody } from './request-schemas.ts'
 
 /** One example per body; the types hold them to the contract, a test holds them to the schemas. */
 const decisionId = '0f8c1e52-6f0e-4f5b-9d3c-2b7a51c0e9d4'
@@ -121,6 +120,7 @@ const device: DeviceAnswerBody = {
 
 interface Examples {
   readonly DecisionRequest: DecisionRequestBody
+  readonly ImageRequest: ImageRequestBody
   readonly FeedbackRequest: FeedbackRequestBody
   readonly DecisionAnswer: DecisionAnswerBody
   readonly RefusedAnswer: RefusedAnswerBody
@@ -144,6 +144,7 @@ export const examples: Examples = {
       consciousness: { value: 'A' },
     },
   },
+  ImageRequest: { model: 'chest-qc', subject: 'example-0001', purpose: 'demonstration' },
   FeedbackRequest: { verdict: 'override', reason: 'The respiratory rate was counted during physiotherapy.' },
   DecisionAnswer: { decision, audit },
   RefusedAnswer: refused,
@@ -177,6 +178,7 @@ export const examples: Examples = {
             maxAgeMinutes: 60,
           },
         ],
+        image: null,
       },
     ],
   },

@@ -6,21 +6,30 @@ import {
   API_VERSION,
   decisionAnswerSchema,
   decisionReadAnswerSchema,
-  decisionRequestSchema,
   deviceAnswerSchema,
   errorAnswerSchema,
   feedbackAnswerSchema,
-  feedbackRequestSchema,
   healthAnswerSchema,
   modelsAnswerSchema,
   refusedAnswerSchema,
 } from './contract.ts'
 import { type ErrorCode, statusOf } from './error-map.ts'
 import { examples } from './openapi-examples.ts'
-import { everyRouteErrors, type Route, type RouteName, refusedDecisionErrors, routeNames, routes } from './routes.ts'
+import { imageContents, imageParameters, outputParameter } from './openapi-images.ts'
+import { decisionRequestSchema, feedbackRequestSchema, imageRequestSchema } from './request-schemas.ts'
+import {
+  everyRouteErrors,
+  type Route,
+  type RouteName,
+  refusedDecisionErrors,
+  routeNames,
+  routes,
+  uploadFaults,
+} from './routes.ts'
 
 const components = {
   DecisionRequest: decisionRequestSchema,
+  ImageRequest: imageRequestSchema,
   FeedbackRequest: feedbackRequestSchema,
   DecisionAnswer: decisionAnswerSchema,
   RefusedAnswer: refusedAnswerSchema,
@@ -38,6 +47,7 @@ type Json = { readonly [name: string]: unknown }
 const bodies: Readonly<Record<RouteName, { request?: ComponentName; answer?: ComponentName }>> = {
   createDecision: { request: 'DecisionRequest', answer: 'DecisionAnswer' },
   readDecision: { answer: 'DecisionReadAnswer' },
+  readOutput: {},
   giveFeedback: { request: 'FeedbackRequest', answer: 'FeedbackAnswer' },
   listModels: { answer: 'ModelsAnswer' },
   readHealth: { answer: 'HealthAnswer' },
@@ -96,13 +106,31 @@ function operation(name: RouteName, route: Route): Json {
     operationId: name,
     summary: route.summary,
     description: `Roles: ${allowed.join(', ')}.`,
-    ...(route.path.includes(':id') ? { parameters: [idParameter] } : {}),
-    ...(request === undefined ? {} : { requestBody: { required: true, content: json(request) } }),
+    ...parametersOf(route),
+    ...(request === undefined ? {} : { requestBody: { required: true, content: contentOf(request, route) } }),
     responses: {
-      '200': { description: 'Done.', headers, content: answer === undefined ? openContent : json(answer) },
+      '200': { description: 'Done.', headers, content: answerOf(answer, route) },
       ...errorResponses(name),
     },
   }
+}
+
+function parametersOf(route: Route): Json {
+  const inPath = [
+    ...(route.path.includes(':id') ? [idParameter] : []),
+    ...(route.path.includes(':name') ? [outputParameter] : []),
+  ]
+  const parameters = [...inPath, ...(route.takesImages === true ? imageParameters : [])]
+  return parameters.length === 0 ? {} : { parameters }
+}
+
+function contentOf(request: ComponentName, { takesImages }: Route): Json {
+  return { ...json(request), ...(takesImages === true ? imageContents : {}) }
+}
+
+function answerOf(answer: ComponentName | undefined, { media }: Route): Json {
+  if (media !== undefined) return { [media]: { schema: { type: 'string', contentMediaType: media } } }
+  return answer === undefined ? openContent : json(answer)
 }
 
 const idParameter = {
@@ -160,6 +188,7 @@ function errorResponses(name: RouteName): Json {
 function shapesOf(name: RouteName, codes: readonly ErrorCode[]): ComponentName[] {
   if (name !== 'createDecision') return ['ErrorAnswer']
   if (codes.every((code) => Object.hasOwn(refusals, code))) return ['RefusedAnswer']
-  const isRecorded = codes.some((code) => (refusedDecisionErrors as readonly string[]).includes(code))
+  const recorded: readonly string[] = [...refusedDecisionErrors, ...uploadFaults]
+  const isRecorded = codes.some((code) => recorded.includes(code))
   return isRecorded ? ['RefusedAnswer', 'ErrorAnswer'] : ['ErrorAnswer']
 }

@@ -36,7 +36,7 @@ describe('decision request', () => {
     })
     const atMs = Date.UTC(2026, 0, 5, 11, 30, 0, 250)
     const request = parseDecisionRequest(sent, NOW, known)
-    expect(Phi.reveal(request.subject)).toBe('p-1')
+    expect(Phi.reveal(request.subject!)).toBe('p-1')
     expect({ ...request, subject: String(request.subject) }).toEqual({
       model: 'news2',
       subject: '[phi]',

@@ -2,9 +2,16 @@ import { Phi } from '../../device/platform/phi.ts'
 import type { Observation } from '../../models/contract/guard.ts'
 import type { Feedback } from '../decisions/service-types.ts'
 import type { DecisionRequest } from '../decisions/types.ts'
-import { type DecisionRequestBody, decisionIdSchema, decisionRequestSchema, feedbackRequestSchema } from './contract.ts'
 import { malformed } from './contract-faults.ts'
 import { HttpError } from './errors.ts'
+import {
+  type DecisionRequestBody,
+  decisionIdSchema,
+  decisionRequestSchema,
+  feedbackRequestSchema,
+  imageRequestSchema,
+  outputNameSchema,
+} from './request-schemas.ts'
 
 type SentObservation = DecisionRequestBody['inputs'][string]
 
@@ -22,8 +29,28 @@ export function parseDecisionRequest(
   const parsed = decisionRequestSchema.safeParse(body)
   if (!parsed.success) throw malformed(parsed.error.issues, knownInputs())
   const { model, subject, purpose = 'treatment', inputs } = parsed.data
+  return { model, subject: new Phi(subject), purpose, inputs: allObservations(inputs, nowMs) }
+}
+
+/**
+ * The first part of a body in parts → what the decision room takes, still without the image.
+ * @throws HttpError request_malformed
+ */
+export function parseImageRequest(
+  body: unknown,
+  nowMs: number,
+  knownInputs: () => ReadonlySet<string>,
+): Omit<DecisionRequest, 'image'> {
+  const parsed = imageRequestSchema.safeParse(body)
+  if (!parsed.success) throw malformed(parsed.error.issues, knownInputs())
+  const { model, subject, purpose = 'treatment', inputs = {} } = parsed.data
+  const patient = subject === undefined ? undefined : new Phi(subject)
+  return { model, subject: patient, purpose, inputs: allObservations(inputs, nowMs) }
+}
+
+function allObservations(inputs: DecisionRequestBody['inputs'], nowMs: number): DecisionRequest['inputs'] {
   const observations = Object.entries(inputs).map(([name, sent]) => [name, observationsOf(sent, nowMs)] as const)
-  return { model, subject: new Phi(subject), purpose, inputs: Object.fromEntries(observations) }
+  return Object.fromEntries(observations)
 }
 
 function observationsOf(sent: SentObservation, nowMs: number): readonly Observation[] {
@@ -45,5 +72,12 @@ export function parseFeedback(body: unknown): Feedback {
 export function parseDecisionId(text: string | undefined): string {
   const parsed = decisionIdSchema.safeParse(text)
   if (!parsed.success) throw new HttpError('request_malformed', { about: 'id' })
+  return parsed.data
+}
+
+/** @throws HttpError request_malformed */
+export function parseOutputName(text: string | undefined): string {
+  const parsed = outputNameSchema.safeParse(text)
+  if (!parsed.success) throw new HttpError('request_malformed', { about: 'name' })
   return parsed.data
 }

@@ -62,7 +62,10 @@ export class RequestBudget {
     account.tokens -= price
     account.inFlight += 1
     account.bytes += bytes
-    return leaseOn(account, bytes)
+    return leaseThat(() => {
+      account.inFlight -= 1
+      account.bytes -= bytes
+    })
   }
 
   /** A large body costs parsing and checking in proportion; but never more than the bucket holds. */
@@ -105,7 +108,8 @@ function rateLimited(retryAfterMs: number): HttpError {
   return new HttpError('request_rate_limited', { retryAfterMs })
 }
 
-function leaseOn(account: Account, bytes: number): Lease {
+/** A lease that does `end` when its last hold is given back. */
+export function leaseThat(end: () => void): Lease {
   let holds = 1
   return {
     hold: () => {
@@ -113,9 +117,15 @@ function leaseOn(account: Account, bytes: number): Lease {
     },
     release: () => {
       holds -= 1
-      if (holds !== 0) return
-      account.inFlight -= 1
-      account.bytes -= bytes
+      if (holds === 0) end()
     },
   }
+}
+
+/** What is taken of two budgets, held and given back together. */
+export function bothLeases(one: Lease, other: Lease): Lease {
+  return leaseThat(() => {
+    one.release()
+    other.release()
+  })
 }

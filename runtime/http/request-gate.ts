@@ -5,8 +5,13 @@ import type { Authenticator } from '../access/authenticate.ts'
 import { authorise } from '../access/policy.ts'
 import type { Principal } from '../access/principal.ts'
 import { HttpError } from './errors.ts'
-import type { Lease, RequestBudget } from './request-budget.ts'
+import { type ImageUpload, imageTypeOf, parseUploadHead, SUBJECT_HEADER } from './image-upload.ts'
+import type { HttpLimits } from './limits.ts'
+import { JSON_TYPE } from './media-type.ts'
+import { bothLeases, type Lease, type RequestBudget } from './request-budget.ts'
 import { methodsOf, type Route, UNKNOWN_ROUTE } from './routes.ts'
+import { UploadBody } from './upload-body.ts'
+import type { UploadPlaces } from './upload-places.ts'
 
 /** What the gate learned about a request, for the handler, the error answer and the evidence. */
 export interface RequestFacts {
@@ -14,17 +19,23 @@ export interface RequestFacts {
   principal: Principal | undefined
   /** What the request holds of its client's budget. */
   lease: Lease | undefined
+  /** The body of a request that announces an image and comes from a known client. */
+  body: UploadBody | undefined
+  upload: ImageUpload | undefined
+}
+
+export function newFacts(route: string): RequestFacts {
+  return { route, principal: undefined, lease: undefined, body: undefined, upload: undefined }
 }
 
 export interface Gate {
   readonly authenticator: Authenticator
   readonly budget: RequestBudget
-  readonly maxBodyBytes: number
+  readonly places: UploadPlaces
+  readonly limits: HttpLimits
   readonly clock: Clock
   isStopping(): boolean
 }
-
-export const JSON_TYPE = /^application\/json(?:\s*;\s*charset=(?:utf-8|"utf-8"))?\s*$/i
 
 export function routeName(request: FastifyRequest): string {
   return routeOf(request)?.path ?? UNKNOWN_ROUTE
@@ -33,6 +44,9 @@ export function routeName(request: FastifyRequest): string {
 export function routeOf(request: FastifyRequest): Route | undefined {
   return request.routeOptions.config.route
 }
+
+/** What a request with an image counts as in its client's budget, however long it is: it passes, and no more of it is held at a time. */
+const UPLOAD_HELD_BYTES = 256 * 1024
 
 /**
  * Everything that is decided from the connection and the headers alone, before a byte of the body is read: who asks
@@ -43,11 +57,22 @@ export function routeOf(request: FastifyRequest): Route | undefined {
 export function passGate(request: FastifyRequest, reply: FastifyReply, facts: RequestFacts, gate: Gate): void {
   if (gate.isStopping()) throw new HttpError('server_stopping')
   facts.principal = gate.authenticator.authenticate(request.raw.socket as TLSSocket, gate.clock.nowMs())
-  facts.lease = gate.budget.take(facts.principal.clientId, announcedBytes(request, gate.maxBodyBytes))
-  if (request.is404) throw unknownRoute(request, reply)
+  const { clientId } = facts.principal
   const route = routeOf(request)
+  const type = route?.takesImages === true ? imageTypeOf(request.raw) : undefined
+  if (type !== undefined) facts.body = new UploadBody(request.raw, gate.limits, gate.clock)
+  const mostBytes = type === undefined ? gate.limits.maxBodyBytes : UPLOAD_HELD_BYTES
+  facts.lease = gate.budget.take(clientId, announcedBytes(request, mostBytes))
+  if (request.is404) throw unknownRoute(request, reply)
   authorise(facts.principal, route?.action)
   verifyHead(request)
+  if (type !== undefined && facts.body !== undefined) {
+    facts.upload = { head: parseUploadHead(request.raw, type, gate.limits), body: facts.body }
+    facts.lease = bothLeases(facts.lease, gate.places.take(clientId))
+    return
+  }
+  // No other route takes a query: an address is logged by every proxy on its way and must not carry data about a patient.
+  if (request.raw.url?.includes('?') === true) throw new HttpError('request_malformed', { about: 'query' })
   if (route?.body === undefined) verifyNoBody(request)
   else verifyBodyHeaders(request)
 }
@@ -69,12 +94,15 @@ function unknownRoute(request: FastifyRequest, reply: FastifyReply): HttpError {
 function verifyHead({ raw, headers }: FastifyRequest): void {
   if (raw.httpVersion !== '1.1') throw new HttpError('http_version_unsupported')
   // RFC 9112 §3.2: a request without Host, or with two, is answered 400.
-  const hosts = raw.rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === 'host')
-  if (hosts.length !== 1) throw new HttpError('request_malformed', { about: 'host' })
-  // No route takes a query: an address is logged by every proxy on its way and must not carry data about a patient.
-  if (raw.url?.includes('?') === true) throw new HttpError('request_malformed', { about: 'query' })
+  if (countOf(raw, 'host') !== 1) throw new HttpError('request_malformed', { about: 'host' })
+  // Of two, Node shows the first; who stands in front of the box may have looked at the second.
+  if (countOf(raw, 'content-type') > 1) throw new HttpError('request_malformed', { about: 'content-type' })
   const coding = headers['transfer-encoding']
   if (coding !== undefined && coding.toLowerCase() !== 'chunked') throw new HttpError('request_unsupported_media_type')
+}
+
+function countOf({ rawHeaders }: FastifyRequest['raw'], name: string): number {
+  return rawHeaders.filter((header, index) => index % 2 === 0 && header.toLowerCase() === name).length
 }
 
 function verifyNoBody({ headers }: FastifyRequest): void {
@@ -87,4 +115,6 @@ function verifyBodyHeaders({ headers }: FastifyRequest): void {
   const isJson = JSON_TYPE.test(headers['content-type'] ?? '')
   const isPlain = headers['content-encoding'] === undefined
   if (!isJson || !isPlain) throw new HttpError('request_unsupported_media_type')
+  // The body names the patient: a second name would have to be passed over.
+  if (headers[SUBJECT_HEADER] !== undefined) throw new HttpError('request_malformed', { about: SUBJECT_HEADER })
 }

@@ -1,16 +1,16 @@
 import type { z } from 'zod'
 import type { Action } from '../access/policy.ts'
+import { type ImageErrorCode, imageErrors } from '../images/errors.ts'
 import {
   decisionAnswerSchema,
   decisionReadAnswerSchema,
-  decisionRequestSchema,
   deviceAnswerSchema,
   feedbackAnswerSchema,
-  feedbackRequestSchema,
   healthAnswerSchema,
   modelsAnswerSchema,
 } from './contract.ts'
 import type { ErrorCode } from './error-map.ts'
+import { decisionRequestSchema, feedbackRequestSchema } from './request-schemas.ts'
 
 /** One route of the API. Without an action it does not compile, and an action without a row in the policy is denied. */
 export interface Route {
@@ -22,8 +22,12 @@ export interface Route {
   /** `own`: the decision room writes a leaf for it. `counted`: one leaf per client, route and minute. */
   readonly evidence: 'own' | 'counted'
   readonly body: z.ZodType | undefined
-  /** What a success answers with; undefined for the OpenAPI document, which follows a schema of its own. */
+  /** The body may also be an image, or JSON with the files of one. */
+  readonly takesImages?: true
+  /** What a success answers with; undefined for the OpenAPI document, which follows a schema of its own, and for what is not JSON. */
   readonly answer: z.ZodType | undefined
+  /** Where the answer is not JSON. */
+  readonly media?: 'application/gzip'
   /** Codes of its own, besides those that every route has. */
   readonly errors: readonly ErrorCode[]
 }
@@ -56,6 +60,8 @@ export const everyRouteErrors = [
   'http_version_unsupported',
 ] as const satisfies readonly ErrorCode[]
 
+const imageErrorCodes = Object.keys(imageErrors) as readonly ImageErrorCode[]
+
 /** Codes that a recorded refusal of POST /v1/decisions can carry, besides those of the guards, which are all 422. */
 export const refusedDecisionErrors = [
   'inference_deadline',
@@ -66,6 +72,16 @@ export const refusedDecisionErrors = [
   'inference_overloaded',
   'inference_load_failed',
   'contract_output_invalid',
+  ...imageErrorCodes,
+] as const satisfies readonly ErrorCode[]
+
+/** What can be wrong with a body that is found when a decision has begun: the answer may come with the record of it. */
+export const uploadFaults = [
+  'request_malformed',
+  'request_too_large',
+  'request_timeout',
+  'request_headers_too_large',
+  'request_unsupported_media_type',
 ] as const satisfies readonly ErrorCode[]
 
 export const routes = {
@@ -76,10 +92,12 @@ export const routes = {
     summary: 'Ask a model about a patient. The answer stands in the audit log before it is sent.',
     evidence: 'own',
     body: decisionRequestSchema,
+    takesImages: true,
     answer: decisionAnswerSchema,
     errors: [
       ...bodyErrors,
       ...storeErrors,
+      'subject_missing',
       ...refusedDecisionErrors,
       'model_unknown',
       'model_loading',
@@ -95,6 +113,18 @@ export const routes = {
     body: undefined,
     answer: decisionReadAnswerSchema,
     errors: [...storeErrors, 'decision_unknown'],
+  },
+  readOutput: {
+    method: 'GET',
+    path: '/v1/decisions/:id/outputs/:name',
+    action: 'decision.read',
+    summary:
+      'Read the labels of a segmentation as a gzipped NIfTI-1 file. The reading itself is recorded, as that of the decision is.',
+    evidence: 'own',
+    body: undefined,
+    answer: undefined,
+    media: 'application/gzip',
+    errors: [...storeErrors, 'decision_unknown', 'output_unknown'],
   },
   giveFeedback: {
     method: 'POST',

@@ -21,7 +21,7 @@ afterAll(() => server.app.close())
 const decisionId = examples.DecisionAnswer.decision.decisionId
 
 function send(client: TestClient, route: Route): Promise<Reply> {
-  const path = route.path.replace(':id', decisionId)
+  const path = route.path.replace(':id', decisionId).replace(':name', 'tissue')
   if (route.body === undefined) return client.call(path)
   return client.post(path, route.path.endsWith('/feedback') ? examples.FeedbackRequest : examples.DecisionRequest)
 }

@@ -18,12 +18,16 @@ import { errorAnswer, errorFacts, retryHeaders } from './error-map.ts'
 import { HttpError, type HttpErrorCode } from './errors.ts'
 import { placeOfFault } from './fault-place.ts'
 import { createHandlers, type Handler } from './handlers.ts'
+import { fileTypes, partedTypes } from './image-upload.ts'
 import { defaultLimits, type HttpLimits } from './limits.ts'
 import { RequestBudget } from './request-budget.ts'
-import { type Gate, passGate, type RequestFacts, routeName } from './request-gate.ts'
+import { type Gate, newFacts, passGate, type RequestFacts, routeName } from './request-gate.ts'
 import { type Route, routeNames, routes, UNKNOWN_ROUTE } from './routes.ts'
 import { STANDARD_HEADERS } from './standard-headers.ts'
 import { parseStrictJson } from './strict-json.ts'
+import { answerAheadOf, isSoonOver } from './unread-body.ts'
+import type { UploadBody } from './upload-body.ts'
+import { UploadPlaces } from './upload-places.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -64,6 +68,7 @@ class ApiServer {
   readonly #recorder: AccessRecorder
   readonly #authenticator: Authenticator
   readonly #budget: RequestBudget
+  readonly #places: UploadPlaces
   readonly #log: BoundedLog
   readonly #guard: ConnectionGuard
   readonly #facts = new WeakMap<FastifyRequest, RequestFacts>()
@@ -76,6 +81,7 @@ class ApiServer {
     this.#recorder = createAccessRecorder(options)
     this.#authenticator = new Authenticator(options.isRevoked)
     this.#budget = new RequestBudget(this.#limits, options.clock)
+    this.#places = new UploadPlaces(this.#limits)
     this.#log = new BoundedLog(options.log, options.clock, this.#limits.logLinesPerMinute)
     this.#guard = new ConnectionGuard(this.#limits, {
       handshakeFailed: () =>
@@ -116,13 +122,17 @@ class ApiServer {
       }
       done(null, value)
     })
+    // An image is read by its handler, as it comes. The gate has compared the type exactly by then.
+    for (const type of [...fileTypes, ...partedTypes]) {
+      app.addContentTypeParser(type, (_request, _body, done) => done(null, undefined))
+    }
     app.setErrorHandler((error, request, reply) => this.#refuse(error, request, reply))
     app.setNotFoundHandler((request, reply) => this.#refuse(new HttpError('route_unknown'), request, reply))
     return app
   }
 
   #addRoutes(): void {
-    const handlers = createHandlers(this.#options.decisions, this.#options.device, this.#options.clock)
+    const handlers = createHandlers(this.#options.decisions, this.#options.device, this.#options.clock, this.#limits)
     for (const name of routeNames) this.#addRoute(routes[name], handlers[name])
   }
 
@@ -132,17 +142,15 @@ class ApiServer {
       url: route.path,
       config: { route },
       handler: async (request, reply) => {
-        const { principal, lease } = this.#facts.get(request) ?? {}
+        const { principal, lease, upload } = this.#facts.get(request) ?? {}
         if (principal === undefined) throw new AccessError('access_unauthenticated')
-        const { id } = request.params as { id?: string }
-        const call = { caller: principal, requestId: request.id, id, body: request.body }
+        const { id, name } = request.params as { id?: string; name?: string }
+        const call = { caller: principal, requestId: request.id, id, name, body: request.body, upload }
         lease?.hold()
         const answer = await handler(call).finally(() => lease?.release())
         if (route.evidence === 'counted') this.#recorder.counted({ principal, route: route.path })
-        return reply
-          .code(answer.status)
-          .headers(answer.headers ?? {})
-          .send(answer.text)
+        reply.code(answer.status).headers(answer.headers ?? {})
+        return this.#send(request, reply, answer.content)
       },
     })
   }
@@ -163,27 +171,28 @@ class ApiServer {
 
   #enter(request: FastifyRequest, reply: FastifyReply): void {
     reply.headers(STANDARD_HEADERS).header('x-request-id', request.id)
-    const facts: RequestFacts = { route: routeName(request), principal: undefined, lease: undefined }
+    const facts = newFacts(routeName(request))
     this.#facts.set(request, facts)
     this.#names.set(request.raw, facts.route)
     if (!this.#guard.isAdmitted(request.raw)) throw new HttpError('request_malformed', { about: 'pipelining' })
     reply.raw.once('close', () => facts.lease?.release())
     passGate(request, reply, facts, this.#gate())
-    this.#guard.welcomeBody(request.raw, reply.raw)
+    this.#guard.welcomeBody(request.raw, reply.raw, facts.upload === undefined)
   }
 
   #gate(): Gate {
     return {
       authenticator: this.#authenticator,
       budget: this.#budget,
-      maxBodyBytes: this.#limits.maxBodyBytes,
+      places: this.#places,
+      limits: this.#limits,
       clock: this.#options.clock,
       isStopping: () => this.#stopping,
     }
   }
 
   #enterUnroutable(request: FastifyRequest, error: unknown): unknown {
-    const facts: RequestFacts = { route: UNKNOWN_ROUTE, principal: undefined, lease: undefined }
+    const facts = newFacts(UNKNOWN_ROUTE)
     this.#facts.set(request, facts)
     try {
       facts.principal = this.#authenticator.authenticate(request.raw.socket as TLSSocket, this.#options.clock.nowMs())
@@ -205,8 +214,24 @@ class ApiServer {
     if (!isBroken) this.#note(facts.code, error, request.id, route, named)
     reply.code(facts.status).headers({ ...STANDARD_HEADERS, ...retryHeaders(facts), 'x-request-id': request.id })
     // What is left of a body that nobody will read must not be taken for the next request.
-    if (!request.raw.complete && !this.#isSkippable(request, facts.code)) reply.header('connection', 'close')
-    return reply.send(JSON.stringify(errorAnswer(facts, request.id)))
+    const isLeft = !request.raw.complete && this.#unreadBody(request) === undefined
+    if (isLeft && !this.#isSkippable(request, facts.code)) reply.header('connection', 'close')
+    return this.#send(request, reply, JSON.stringify(errorAnswer(facts, request.id)))
+  }
+
+  /** Sends an answer, and sees to what is still on its way of an image that is not wanted any more. */
+  #send(request: FastifyRequest, reply: FastifyReply, content: string | Uint8Array): FastifyReply {
+    const body = this.#unreadBody(request)
+    if (body === undefined) return reply.send(content)
+    if (!isSoonOver(body, this.#limits)) reply.header('connection', 'close')
+    reply.header('content-length', Buffer.byteLength(content))
+    return reply.send(answerAheadOf(body, content, this.#limits, () => request.raw.socket.destroySoon()))
+  }
+
+  /** The body of an image that has not been read to its end. */
+  #unreadBody(request: FastifyRequest): UploadBody | undefined {
+    const body = this.#facts.get(request)?.body
+    return body === undefined || body.isEmptied || this.#guard.holdsBack(request.raw) ? undefined : body
   }
 
   /**
@@ -289,7 +314,7 @@ function serverSettings(tls: ApiServerOptions['tls'], limits: HttpLimits) {
       secureOptions: constants.SSL_OP_NO_TICKET,
       handshakeTimeout: limits.handshakeTimeoutMs,
       headersTimeout: limits.headersTimeoutMs,
-      requestTimeout: limits.requestTimeoutMs,
+      requestTimeout: longestRequestMs(limits),
       connectionsCheckingInterval: limits.timeoutCheckMs,
       maxHeaderSize: limits.maxHeaderBytes,
       insecureHTTPParser: false,
@@ -297,7 +322,7 @@ function serverSettings(tls: ApiServerOptions['tls'], limits: HttpLimits) {
       noDelay: true,
     },
     bodyLimit: limits.maxBodyBytes,
-    requestTimeout: limits.requestTimeoutMs,
+    requestTimeout: longestRequestMs(limits),
     keepAliveTimeout: limits.keepAliveMs,
     connectionTimeout: limits.silenceMs,
     exposeHeadRoutes: false,
@@ -306,4 +331,14 @@ function serverSettings(tls: ApiServerOptions['tls'], limits: HttpLimits) {
     // Longer than any address can be: the id is checked where it is read.
     routerOptions: { maxParamLength: limits.maxHeaderBytes },
   } as const
+}
+
+/** The last line. A body of JSON, and one that holds an image, have their own times before it. */
+function longestRequestMs({
+  headersTimeoutMs,
+  requestTimeoutMs,
+  uploadTimeoutMs,
+  unreadTimeoutMs,
+}: HttpLimits): number {
+  return headersTimeoutMs + Math.max(requestTimeoutMs, uploadTimeoutMs + 2 * unreadTimeoutMs)
 }

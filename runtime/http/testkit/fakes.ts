@@ -1,7 +1,7 @@
 import type { DeviceReport } from '../../../device/posture/device-report.ts'
 import type { Principal } from '../../access/principal.ts'
 import type { AuditPosition, Evidence, Ledger } from '../../audit/types.ts'
-import type { DecisionService, Feedback } from '../../decisions/service-types.ts'
+import type { DecisionService, Feedback, KeptOutput } from '../../decisions/service-types.ts'
 import type { DecisionAnswer, DecisionRequest } from '../../decisions/types.ts'
 import { examples } from '../openapi-examples.ts'
 
@@ -22,6 +22,13 @@ export class FakeLedger implements Ledger {
   }
 }
 
+/** Two frames of two rows and three columns. */
+export const keptLabels: KeptOutput = {
+  labels: Uint8Array.of(0, 1, 2, 0, 0, 1, 2, 2, 2, 0, 1, 0),
+  dims: [1, 2, 2, 3],
+  affineRas: [-1, 0, 0, 10, 0, 1.5, 0, -20, 0, 0, 2, 30],
+}
+
 /** A decision room without models: each method is replaced by the test that needs it to do something else. */
 export class FakeDecisions implements DecisionService {
   readonly requests: DecisionRequest[] = []
@@ -30,6 +37,7 @@ export class FakeDecisions implements DecisionService {
   readonly reads: string[] = []
   onDecide: (request: DecisionRequest) => Promise<DecisionAnswer> = async () => examples.DecisionAnswer
   onRead: () => Promise<unknown> = async () => examples.DecisionReadAnswer
+  onReadOutput: () => Promise<unknown> = async () => keptLabels
   onFeedback: () => Promise<unknown> = async () => examples.FeedbackAnswer
   onModels: () => unknown = () => examples.ModelsAnswer.models
   onHealth: () => unknown = () => examples.HealthAnswer
@@ -43,6 +51,11 @@ export class FakeDecisions implements DecisionService {
   read(decisionId: string): ReturnType<DecisionService['read']> {
     this.reads.push(decisionId)
     return this.onRead() as ReturnType<DecisionService['read']>
+  }
+
+  readOutput(decisionId: string, output: string): ReturnType<DecisionService['readOutput']> {
+    this.reads.push(`${decisionId}/${output}`)
+    return this.onReadOutput() as ReturnType<DecisionService['readOutput']>
   }
 
   giveFeedback(_decisionId: string, feedback: Feedback): ReturnType<DecisionService['giveFeedback']> {
