@@ -54,11 +54,13 @@ export interface Appliance {
 /**
  * @param wrap a command line to run the runtime under, such as a sandbox with a small disk
  * @param entry a module that starts the runtime in the place of the product's own, and what it is told first
+ * @param startLimitMs for what proves a slow model first
  */
 export async function startAppliance(
   site: Site,
   wrap: readonly string[] = [],
   entry: readonly [module: string, ...words: string[]] = [ENTRY],
+  startLimitMs = START_LIMIT_MS,
 ): Promise<Appliance> {
   const own = [
     process.execPath,
@@ -78,7 +80,7 @@ export async function startAppliance(
   const ended = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) =>
     child.on('close', (code, signal) => resolve({ code, signal })),
   )
-  const url = await readyUrl(ended, () => words)
+  const url = await readyUrl(ended, () => words, startLimitMs)
   const stop = async () => {
     child.kill('SIGTERM')
     return (await ended).code
@@ -86,12 +88,12 @@ export async function startAppliance(
   return { url, process: child, ended, words: () => words, stop }
 }
 
-async function readyUrl(ended: Promise<unknown>, words: () => string): Promise<string> {
+async function readyUrl(ended: Promise<unknown>, words: () => string, startLimitMs: number): Promise<string> {
   let isOver = false
   void ended.then(() => {
     isOver = true
   })
-  const limitMs = performance.now() + START_LIMIT_MS
+  const limitMs = performance.now() + startLimitMs
   while (performance.now() < limitMs) {
     const url = /^ready (\S+)$/m.exec(words())?.[1]
     if (url !== undefined) return url
