@@ -60,7 +60,7 @@ export async function decide(request: DecisionRequest, caller: Principal, room: 
   // Held to the end: a change of models stops no worker under a request that has begun.
   using leases = new DisposableStack()
   const { model } = leases.use(room.models.lease(request.model))
-  const { modelId, contract, releaseCounter } = model.manifest
+  const { modelId, contract } = model.manifest
   const taken = await takeImage(request, contract, caller.clientId, room, leases)
   if (request.image !== undefined) watch.lap('receive')
   const decidedAtMs = room.clock.nowMs()
@@ -75,7 +75,7 @@ export async function decide(request: DecisionRequest, caller: Principal, room: 
   const identity = { decisionId: room.newId(), subjectPseudonym: pseudonym() }
   const decision = describe(assessed, model, decidedAtMs, { ...identity, timings: watch.laps() })
   const audit = await room.ledger.commit(
-    await decisionEvidence(decision, releaseCounter, { ...request, ...taken }, caller, assessed, decidedAtMs),
+    await decisionEvidence(decision, model.manifest, { ...request, ...taken }, caller, assessed, decidedAtMs),
   )
   if (decision.explanation?.method === 'pending') room.explanations?.add(decision.decisionId)
   room.log.info('decision', {

@@ -2,8 +2,13 @@ import { sha256 } from '../../device/crypto/bulk.ts'
 import type { JsonObject } from '../../device/platform/canonical-json.ts'
 import { Phi } from '../../device/platform/phi.ts'
 import type { GuardedObservation, Observation } from '../../models/contract/guard.ts'
+import type { ImageFacts } from '../../models/contract/image/image-facts.ts'
+import { imageSteps } from '../../models/contract/image/image-steps.ts'
+import { tensorVolume } from '../../models/contract/image/tensor-volume.ts'
+import type { Contract } from '../../models/contract/schema.ts'
 import { tensorBytes } from '../../models/contract/tensor.ts'
 import type { SentTensor } from '../../models/contract/tensor-schema.ts'
+import type { Manifest } from '../../models/package/manifest.ts'
 import type { Principal } from '../access/principal.ts'
 import type { Evidence } from '../audit/types.ts'
 import { latencyBucket, type OutboundRow, type ResultBucket, signedModel } from '../egress/outbound.ts'
@@ -11,6 +16,9 @@ import type { ReceivedImage } from '../images/received-image.ts'
 import type { Assessed } from './assessed.ts'
 import { type ImageRecord, keepTensors, recordedFacts } from './image-record.ts'
 import type { Decision, DecisionRecord, DecisionRequest } from './types.ts'
+
+/** Of a package, what its decisions leave behind. */
+type DecidingManifest = Pick<Manifest, 'releaseCounter' | 'contract'>
 
 /** What was asked, once it is known whom it is about. */
 export interface RecordedRequest extends Pick<DecisionRequest, 'purpose' | 'inputs'> {
@@ -20,17 +28,17 @@ export interface RecordedRequest extends Pick<DecisionRequest, 'purpose' | 'inpu
 
 /**
  * What one decision leaves behind: its record under the subject's key, its leaf, and the row that may leave the box.
- * @param release counter of the package, as both keepers signed it
+ * @param manifest of the package that decided; its release counter is as both keepers signed it
  */
 export async function decisionEvidence(
   decision: Decision,
-  release: number,
+  manifest: DecidingManifest,
   request: RecordedRequest,
   caller: Principal,
   assessed: Assessed,
   nowMs: number,
 ): Promise<Evidence> {
-  const record = await decisionRecord(decision, release, request, caller, assessed, nowMs)
+  const record = await decisionRecord(decision, manifest, request, caller, assessed, nowMs)
   return {
     leaf: {
       kind: 'decision',
@@ -48,13 +56,13 @@ export async function decisionEvidence(
       subject: Phi.reveal(request.subject),
       content: record as unknown as JsonObject,
     },
-    outbound: decisionOutbound(decision, release),
+    outbound: decisionOutbound(decision, manifest.releaseCounter),
   }
 }
 
 async function decisionRecord(
   decision: Decision,
-  release: number,
+  { releaseCounter: release, contract }: DecidingManifest,
   request: RecordedRequest,
   requester: Principal,
   { guarded, gates, ...assessed }: Assessed,
@@ -74,16 +82,30 @@ async function decisionRecord(
     requester,
     observations: storable(request.inputs),
     features: Object.fromEntries(features),
-    ...(request.received === undefined ? {} : { image: await imageRecord(request.received) }),
+    ...(request.received === undefined ? {} : { image: await imageRecord(request.received, contract) }),
     ...(gates.length === 0 ? {} : { gates }),
     ...(Object.keys(large).length === 0 ? {} : { outputs: await keepTensors(large) }),
   }
 }
 
 /** The image as it was received, and what the model saw of it; what only those that were asked first saw is theirs. */
-async function imageRecord({ files, identity, facts, prepared: [own] }: ReceivedImage): Promise<ImageRecord> {
-  const prepared = own !== undefined && 'refused' in own ? own : { tensors: await keepTensors(own?.tensors ?? {}) }
-  return { files, identity: Phi.reveal(identity), facts: recordedFacts(facts), prepared }
+async function imageRecord(
+  { files, identity, facts, prepared: [own] }: ReceivedImage,
+  contract: Contract,
+): Promise<ImageRecord> {
+  const common = { files, identity: Phi.reveal(identity), facts: recordedFacts(facts) }
+  if (own === undefined || 'refused' in own) return { ...common, prepared: own ?? { tensors: {} }, grids: [] }
+  return { ...common, prepared: { tensors: await keepTensors(own.tensors) }, grids: gridsOf(facts, contract) }
+}
+
+/** Where the grid of each of the image's tensors lies in the patient, after all that the steps did to it; as far as that is known. */
+function gridsOf(facts: ImageFacts, contract: Contract): ImageRecord['grids'] {
+  const steps = imageSteps(contract)
+  return steps.flatMap((step) => {
+    const volume = step.op === 'image-tensor' ? tensorVolume(facts, steps, step.tensor) : undefined
+    if (step.op !== 'image-tensor' || volume?.hasOrientation !== true) return []
+    return [{ tensor: step.tensor, layout: step.layout, affineRas: volume.affineRas }]
+  })
 }
 
 /** A tensor stands as it was sent among the observations; among what was used, its hash says that it was that one. */

@@ -2,6 +2,7 @@ import { promisify } from 'node:util'
 import { deflateRaw, inflateRaw } from 'node:zlib'
 import { sha256 } from '../../device/crypto/bulk.ts'
 import type { ImageFacts } from '../../models/contract/image/image-facts.ts'
+import type { ImageOp } from '../../models/contract/image/image-schema.ts'
 import type { Prepared, PreparedImage } from '../../models/contract/image/prepared-image.ts'
 import { elementArrays, isElementType, type Tensor, type Tensors, tensorBytes } from '../../models/contract/tensor.ts'
 import { MAX_TENSOR_BYTES } from '../../models/contract/tensor-schema.ts'
@@ -26,7 +27,15 @@ export interface ImageRecord {
   readonly identity: ImageIdentity
   readonly facts: ImageFacts
   readonly prepared: { readonly tensors: Readonly<Record<string, KeptTensor>> } | Extract<Prepared, { refused: string }>
+  /** Where the voxels of a tensor lie in the patient, as far as the file says it and the steps let it be told. */
+  readonly grids: readonly {
+    readonly tensor: string
+    readonly layout: ImageLayout
+    readonly affineRas: readonly number[]
+  }[]
 }
+
+type ImageLayout = Extract<ImageOp, { op: 'image-tensor' }>['layout']
 
 /** What one model said that looked at the image before the one that was asked. */
 export interface GateRecord {

@@ -60,7 +60,7 @@ async function rehearseOnce(vector: GoldenVector, model: ActiveModel, clock: Clo
   const own = { decisionId: NO_ID, subjectPseudonym: 'P-0000-0000', timings: watch.laps() }
   const decision = describe(assessed, model, nowMs, own)
   const request = { subject: new Phi('self-test'), purpose: 'quality', inputs } as const
-  const evidence = await decisionEvidence(decision, model.manifest.releaseCounter, request, NOBODY, assessed, nowMs)
+  const evidence = await decisionEvidence(decision, model.manifest, request, NOBODY, assessed, nowMs)
   encodeLeaf(evidence.leaf, 0, nowMs)
   outboundRow.parse(evidence.outbound)
   return decision

@@ -76,12 +76,14 @@ export async function readOutput(
   return { labels: tensor.data, dims: tensor.dims, affineRas: affineOf(record, tensor.dims) }
 }
 
-/** Only of a grid that is still the image's own is it known where it lies. */
+/** That of the tensor which the labels have the frames, rows and columns of. */
 function affineOf({ image }: DecisionRecord, dims: readonly number[]): readonly number[] | undefined {
-  if (image?.facts.volume?.hasOrientation !== true) return undefined
-  const { frames, rows, columns } = image.facts
-  const isOwn = [frames, rows, columns].every((size, index) => dims.at(index - 3) === size)
-  return isOwn && dims.length >= 3 ? image.facts.volume.affineRas : undefined
+  if (image === undefined || 'refused' in image.prepared) return undefined
+  const { tensors } = image.prepared
+  return image.grids.find(({ tensor, layout }) => {
+    const space = layout.startsWith('NC') ? tensors[tensor]?.dims.slice(2) : tensors[tensor]?.dims.slice(1, -1)
+    return space?.length === 3 && space.every((size, index) => dims.at(index - 3) === size)
+  })?.affineRas
 }
 
 /**
