@@ -87,16 +87,18 @@ describe('the demo', () => {
     expect(positions).toEqual(positions.toSorted((a, b) => a - b))
   })
 
-  it('stays up, prints three calls to copy, and stops everything at Ctrl-C', async () => {
+  it('stays up, prints calls to copy, and stops everything at Ctrl-C', async () => {
     const { child, ended, out } = start(['--port', '0', '--site', site])
     while (!out().includes('Ctrl-C stops everything')) await new Promise((resolve) => setTimeout(resolve, 20))
-    const [decide = '', health = '', read = ''] = out().match(/^curl --cacert .*$/gm) ?? []
+    const [decide = '', health = '', read = '', picture = ''] = out().match(/^curl --cacert .*$/gm) ?? []
     const made = JSON.parse(shell(decide)) as DecisionAnswer
     expect(made.decision.assessment?.outputs.aggregate?.values).toEqual([8])
     expect((JSON.parse(shell(health)) as HealthReport).status).toBe('ready')
     const again = JSON.parse(shell(read.replace(/[0-9a-f-]{36}$/, made.decision.decisionId))) as DecisionAnswer
     expect(again.decision).toEqual(made.decision)
     expect((JSON.parse(shell(read)) as DecisionAnswer).decision.model.id).toBe('sepsis-risk')
+    const seen = JSON.parse(shell(picture)) as DecisionAnswer
+    expect(seen.decision).toMatchObject({ outcome: 'scored', model: { id: 'chest-qc' } })
     child.kill('SIGINT')
     const { code } = await ended
     expect(code).toBe(0)

@@ -1,7 +1,9 @@
-import { join } from 'node:path'
-import { type CryptoProvider, createCryptoProvider } from '../device/crypto/provider.ts'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { systemRandomness } from '../device/crypto/randomness.ts'
 import { readFileBounded } from '../device/platform/atomic-file.ts'
+import { scoredFiles } from '../models/chest-qc/golden-files.ts'
+import { chestQcDraft } from '../models/chest-qc/package.ts'
 import { parseIcuStay } from '../models/icu-stays/stay.ts'
 import { readStayFiles } from '../models/icu-stays/stay-files.ts'
 import { news2Draft } from '../models/news2/package.ts'
@@ -20,7 +22,7 @@ import { fleetRecords } from './fleet-records.ts'
 import { installModels } from './installation.ts'
 import { decisionLine, heading, row, type ShownDecision, shownDecision } from './show.ts'
 import { openSite, type Site, type SiteTools } from './site.ts'
-import { tryItYourself } from './try-it.ts'
+import { DRAWING, tryItYourself } from './try-it.ts'
 import { offerUpdates, updatesOf } from './updates.ts'
 
 export interface DemoOptions {
@@ -52,9 +54,10 @@ const INTERRUPTED = 130
 export async function runDemo(options: DemoOptions, stopAsked: Promise<void>, output: DemoOutput): Promise<number> {
   const patients = options.data === undefined ? madeUpPatients() : await realStays(options.data, options.stays, output)
   const news2 = news2Draft()
-  const drafts = [news2, sepsisRiskDraft()]
+  const drafts = [news2, sepsisRiskDraft(), chestQcDraft()]
   const provider = createCryptoProvider()
   const site = await openSite(options.site, siteTools(drafts, provider, output))
+  placeDrawing(site)
   await offerUpdates(site, news2, { provider, randomness: systemRandomness })
   const catalogue = [...drafts, ...updatesOf(news2)]
   const starting = startAppliance(site, { port: options.port, drafts: catalogue, provider })
@@ -70,6 +73,14 @@ export async function runDemo(options: DemoOptions, stopAsked: Promise<void>, ou
     await appliance.stop()
     output.say('Stopped.')
   }
+}
+
+/** A picture to send, nobody's. */
+function placeDrawing(site: Site): void {
+  const path = site.path(DRAWING)
+  mkdirSync(dirname(path), { recursive: true })
+  const [drawn] = Object.values(scoredFiles())
+  if (drawn !== undefined) writeFileSync(path, drawn)
 }
 
 async function showAppliance(

@@ -2,7 +2,10 @@ import { relative } from 'node:path'
 import type { Site } from './site.ts'
 import { updateNames } from './updates.ts'
 
-/** Three calls to copy, each with the client certificate of a role that may make it. */
+/** Where a drawn chest lies in a site. */
+export const DRAWING = 'images/drawn-chest.dcm'
+
+/** Calls to copy, each with the client certificate of a role that may make it. */
 export function tryItYourself(site: Site, url: string, lastDecisionId: string): string {
   const root = quoted(relative(process.cwd(), site.root) || '.')
   const wardstone = 'npm run wardstone --'
@@ -35,6 +38,9 @@ ${curl('engineer')} ${url}/v1/health
 
 3. The last decision above, as the privacy officer reads it back (reading is itself recorded):
 ${curl('officer')} ${url}/v1/decisions/${lastDecisionId}
+
+4. A drawn chest, as an archive sends an image: is it a frontal radiograph, and which way round? The file says nobody's name, so the header does:
+${curl('bedside')} '${url}/v1/decisions?model=chest-qc' -H 'content-type: application/dicom' -H 'wardstone-subject: patient-2' --data-binary @${at(DRAWING)}
 
 Prove the log:
 ${wardstone} audit verify --site ${root}
