@@ -7,7 +7,7 @@ export const root = fileURLToPath(new URL('..', import.meta.url))
 
 /** The rooms of the house, and what stands outside it. */
 export const rooms = ['device', 'models', 'updater', 'runtime'] as const
-export const outsideRooms = ['demo', 'bench', 'soak', 'house', 'scripts'] as const
+export const outsideRooms = ['demo', 'bench', 'soak', 'house', 'scripts', 'systemd'] as const
 
 /** One import, export-from, `import()` or `import('…')` type of a file. */
 export interface ImportEdge {

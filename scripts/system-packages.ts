@@ -19,6 +19,14 @@ export const systemPackages: readonly SystemPackage[] = [
     why: 'a second opinion on certificates and signatures; the yardstick of the bench',
   },
   { name: 'mosquitto', command: 'mosquitto', why: 'a broker that is not ours, of both versions of the protocol' },
+  { name: 'prometheus', command: 'promtool', why: 'checks the text of /metrics' },
+  {
+    name: 'systemd',
+    command: 'systemd-analyze',
+    why: 'checks the units, and carries the words of a service to systemd',
+  },
+  { name: 'perl-base', command: 'perl', why: 'listens to these words: Node has no datagram sockets of the unix kind' },
+  { name: 'chromium', command: 'chromium', why: 'walks the web pages with a client certificate' },
   { name: 'curl', command: 'curl', why: 'a client that is not ours, with a client certificate' },
 ]
 

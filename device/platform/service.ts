@@ -1,6 +1,37 @@
 import { isWardstoneError } from './errors.ts'
+import { type ManagerEnvironment, openServiceManager } from './sd-notify.ts'
 
 /** What every long-running process of the house does at its edges; for entries in bin/ alone. */
+
+/** A process that a service manager, a terminal or another process has started. */
+export interface Service {
+  /** Resolves at the first request to stop. */
+  readonly stopAsked: Promise<void>
+  /** Says on standard output, and to the manager, that it serves. At most once. */
+  ready(line: string): void
+  /** After the last thing that was to be done in order. */
+  stopped(): Promise<void>
+}
+
+/**
+ * Begins the life of a long-running process: from now on a request to stop is noticed, and the manager hears that it lives
+ * (sd-notify.ts).
+ * @param environment that of the process
+ * @param withParent also stop when standard input closes
+ */
+export function openService(environment: ManagerEnvironment, withParent: boolean): Service {
+  const manager = openServiceManager(environment, process.pid)
+  const stopAsked = stopSignal(withParent)
+  void stopAsked.then(() => manager.stopping())
+  return {
+    stopAsked,
+    ready: (line) => {
+      process.stdout.write(`${line}\n`)
+      manager.ready()
+    },
+    stopped: () => manager.close(),
+  }
+}
 
 /**
  * Resolves at the first request to stop; later ones change nothing, so that stopping in order is not cut short.

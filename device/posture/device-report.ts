@@ -1,9 +1,10 @@
 import type { CertificateDescription } from '../identity/certificate.ts'
 import type { RenewalState } from '../identity/renewal.ts'
 import { daysLeft, expiresSoon, renewalAtMs, validityState } from '../identity/validity.ts'
+import type { Concern, Severity } from '../platform/concern.ts'
 import { type DeviceBuckets, usedPercent } from '../telemetry/buckets.ts'
 import type { DeviceSample } from '../telemetry/telemetry.ts'
-import { type Posture, postureFaults } from './posture.ts'
+import { type Posture, postureConcerns } from './posture.ts'
 
 /** The device certificate and where its renewal stands. Names and dates only; never a key. */
 export interface IdentityReport {
@@ -75,25 +76,38 @@ export function describeIdentity(
 }
 
 /** Pure: what is wrong with the identity and what to do; these are faults of the box's health too. */
-export function identityFaults(report: IdentityReport, certificate: CertificateDescription | undefined, nowMs: number) {
-  const faults: string[] = []
+export function identityConcerns(
+  report: IdentityReport,
+  certificate: CertificateDescription | undefined,
+  nowMs: number,
+): Concern[] {
   const { state, notAfter, request, about } = report
-  if (state === 'unusable')
-    faults.push(`The device certificate cannot be used (${about}). Restore its files, or enrol the device again.`)
-  if (state === 'not yet valid')
-    faults.push('The device certificate is not valid yet. Set the clock of the box, or enrol the device again.')
-  if (state === 'expired') faults.push(`The device certificate expired on ${dayOf(notAfter)}. ${howToIssue(request)}`)
-  if (report.renewal === 'refused')
-    faults.push(
-      `The certificate beside ${request} is not the one asked for (${about}). Remove it and have another issued.`,
-    )
-  if (report.renewal === 'failed')
-    faults.push(`The device certificate cannot be renewed: its files cannot be written (${about}).`)
-  if (state === 'in force' && certificate !== undefined && expiresSoon(certificate, nowMs))
-    faults.push(
-      `The device certificate expires on ${dayOf(notAfter)}, and no new one has been issued that fits. ${howToIssue(request)}`,
-    )
-  return faults
+  const concerns: Concern[] = []
+  const add = (code: string, severity: Severity, text: string, todo: string) =>
+    concerns.push({ code: `device_certificate_${code}`, severity, text, todo })
+  if (state === 'unusable') {
+    const text = `The device certificate cannot be used (${about}).`
+    add('unusable', 'limit', text, 'Restore its files, or enrol the device again.')
+  }
+  if (state === 'not yet valid') {
+    const text = 'The device certificate is not valid yet.'
+    add('early', 'limit', text, 'Set the clock of the box, or enrol the device again.')
+  }
+  if (state === 'expired')
+    add('expired', 'limit', `The device certificate expired on ${dayOf(notAfter)}.`, howToIssue(request))
+  if (report.renewal === 'refused') {
+    const text = `The certificate beside ${request} is not the one asked for (${about}).`
+    add('foreign', 'watch', text, 'Remove it and have another issued.')
+  }
+  if (report.renewal === 'failed') {
+    const text = `The device certificate cannot be renewed: its files cannot be written (${about}).`
+    add('unwritable', 'watch', text, 'Look at the free space and the owner of its folder.')
+  }
+  if (state === 'in force' && certificate !== undefined && expiresSoon(certificate, nowMs)) {
+    const text = `The device certificate expires on ${dayOf(notAfter)}, and no new one has been issued that fits.`
+    add('expiring', 'watch', text, howToIssue(request))
+  }
+  return concerns
 }
 
 function howToIssue(request: string | null): string {
@@ -111,19 +125,35 @@ const FULL_MEMORY_PERCENT = 95
 const HOT_CELSIUS = 95
 
 /** Pure: what a sample and the posture give cause to say. */
-export function machineFaults(sample: DeviceSample | undefined, posture: Posture): string[] {
-  return [...(sample === undefined ? [] : sampleFaults(sample)), ...postureFaults(posture)]
+export function machineConcerns(sample: DeviceSample | undefined, posture: Posture): Concern[] {
+  return [...(sample === undefined ? [] : sampleConcerns(sample)), ...postureConcerns(posture)]
 }
 
-function sampleFaults({ disks, memory, temperatureCelsius, gpus, missing }: DeviceSample): string[] {
-  const faults = disks
+function sampleConcerns({ disks, memory, temperatureCelsius, gpus, missing }: DeviceSample): Concern[] {
+  const watch = (code: string, text: string, todo: string) => ({ code, severity: 'watch', text, todo }) as const
+  const concerns: Concern[] = disks
     .filter(({ totalBytes, freeBytes }) => (usedPercent(totalBytes, freeBytes) ?? 0) >= FULL_DISK_PERCENT)
-    .map(({ path }) => `The volume of ${path} is nearly full. Free space: with a full disk the box decides nothing.`)
+    .map(({ path }) => ({
+      ...watch(
+        'device_disk_nearly_full',
+        `The volume of ${path} is nearly full.`,
+        'Free space: with a full disk the box decides nothing.',
+      ),
+      about: path,
+    }))
   if ((usedPercent(memory?.totalBytes, memory?.availableBytes) ?? 0) >= FULL_MEMORY_PERCENT)
-    faults.push('The memory is nearly used up. Look for what takes it.')
+    concerns.push(watch('device_memory_nearly_used', 'The memory is nearly used up.', 'Look for what takes it.'))
   const hottest = [temperatureCelsius, ...gpus.map((gpu) => gpu.temperatureCelsius)]
   if (hottest.some((celsius) => celsius !== null && celsius >= HOT_CELSIUS))
-    faults.push('The machine is too hot. Look at its fans and its air.')
+    concerns.push(watch('device_too_hot', 'The machine is too hot.', 'Look at its fans and its air.'))
   const unread = missing.filter(({ isAbsent }) => !isAbsent)
-  return [...faults, ...unread.map(({ source, why }) => `A reading is missing: ${source} (${why}).`)]
+  const readings = unread.map(({ source, why }) => ({
+    ...watch(
+      'device_reading_missing',
+      `A reading is missing: ${source} (${why}).`,
+      'Look at the sensor or the driver behind it; decisions do not need it.',
+    ),
+    about: source,
+  }))
+  return [...concerns, ...readings]
 }

@@ -1,6 +1,7 @@
 import type { CertificateDescription } from '../identity/certificate.ts'
 import { type RenewalOptions, renewIdentity } from '../identity/renewal.ts'
 import type { Clock } from '../platform/clock.ts'
+import { type Concern, sentenceOf } from '../platform/concern.ts'
 import { isWardstoneError } from '../platform/errors.ts'
 import { bucketsOf } from '../telemetry/buckets.ts'
 import { SingleFlight } from '../telemetry/single-flight.ts'
@@ -10,8 +11,8 @@ import {
   type DeviceReport,
   describeIdentity,
   type IdentityReport,
-  identityFaults,
-  machineFaults,
+  identityConcerns,
+  machineConcerns,
   noIdentity,
   unusableIdentity,
 } from './device-report.ts'
@@ -36,6 +37,8 @@ export interface DeviceWatch {
   start(): Promise<void>
   /** From memory, at once. */
   report(): DeviceReport
+  /** Everything that is wrong with the machine and its identity. */
+  concerns(): readonly Concern[]
   /** Faults that make the box as a whole unwell. */
   healthFaults(): readonly string[]
   stop(): void
@@ -45,8 +48,12 @@ const POSTURE_INTERVAL_MS = 10 * 60_000
 const POSTURE_DEADLINE_MS = 5000
 const IDENTITY_INTERVAL_MS = 60_000
 
-const STALLED =
-  'The machine no longer answers what is asked of it. Look at its disks and the kernel log, then restart it.'
+const STALLED: Concern = {
+  code: 'device_stalled',
+  severity: 'limit',
+  text: 'The machine no longer answers what is asked of it.',
+  todo: 'Look at its disks and the kernel log, then restart it.',
+}
 
 export function createDeviceWatch(options: DeviceWatchOptions): DeviceWatch {
   return new Watch(options)
@@ -88,16 +95,24 @@ class Watch implements DeviceWatch {
       buckets: bucketsOf(sample),
       posture: this.#posture,
       identity: this.#identity.report,
-      faults: [
-        ...this.healthFaults(),
-        ...(this.#telemetry.isStalled() ? [STALLED] : []),
-        ...machineFaults(sample, this.#posture),
-      ],
+      faults: this.concerns().map(sentenceOf),
     }
   }
 
+  concerns(): readonly Concern[] {
+    return [
+      ...this.#identityConcerns(),
+      ...(this.#telemetry.isStalled() ? [STALLED] : []),
+      ...machineConcerns(this.#telemetry.latest(), this.#posture),
+    ]
+  }
+
   healthFaults(): readonly string[] {
-    return identityFaults(this.#identity.report, this.#identity.certificate, this.#options.clock.nowMs())
+    return this.#identityConcerns().map(sentenceOf)
+  }
+
+  #identityConcerns(): Concern[] {
+    return identityConcerns(this.#identity.report, this.#identity.certificate, this.#options.clock.nowMs())
   }
 
   stop(): void {

@@ -1,3 +1,4 @@
+import { type Concern, sentenceOf } from '../platform/concern.ts'
 import type { System } from '../telemetry/system.ts'
 import { inspectCoreDumps } from './core-dumps.ts'
 import { inspectDiskEncryption } from './disk-encryption.ts'
@@ -47,10 +48,26 @@ export function unknownPosture(why: string): Posture {
   return Object.fromEntries(entries)
 }
 
+const concernCodes: Readonly<Record<PostureQuestion, string>> = {
+  secureBoot: 'posture_secure_boot',
+  diskEncryption: 'posture_disk_encryption',
+  tpm: 'posture_tpm',
+  swap: 'posture_swap',
+  coreDumps: 'posture_core_dumps',
+}
+
+/** What is set up wrongly: the box decides all the same, less safely. */
+export function postureConcerns(posture: Posture): Concern[] {
+  return postureNames.flatMap((name) => {
+    const { isFault, why, todo } = posture[name]
+    if (!isFault) return []
+    return [
+      { code: concernCodes[name], severity: 'limit', text: why, todo: todo ?? 'Set the machine up anew.' } as const,
+    ]
+  })
+}
+
 /** One sentence per fault: what is wrong and what to do. */
 export function postureFaults(posture: Posture): string[] {
-  return postureNames
-    .map((name) => posture[name])
-    .filter(({ isFault }) => isFault)
-    .map(({ why, todo }) => (todo === null ? why : `${why} ${todo}`))
+  return postureConcerns(posture).map(sentenceOf)
 }

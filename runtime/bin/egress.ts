@@ -4,7 +4,7 @@ import { systemRandomness } from '../../device/crypto/randomness.ts'
 import { systemClock } from '../../device/platform/clock.ts'
 import { loadConfig } from '../../device/platform/config.ts'
 import { createLog } from '../../device/platform/log.ts'
-import { reportFailure, stopSignal } from '../../device/platform/service.ts'
+import { openService, reportFailure } from '../../device/platform/service.ts'
 import { egressConfigSchema } from '../egress/config.ts'
 import { startEgress } from '../egress/process.ts'
 
@@ -38,7 +38,7 @@ async function main(): Promise<number> {
     process.stderr.write(HELP)
     return 2
   }
-  const stopAsked = stopSignal(values['stop-with-parent'] ?? false)
+  const service = openService(process.env, values['stop-with-parent'] ?? false)
   const config = loadConfig(values.config, egressConfigSchema)
   const log = createLog(systemClock, (line) => process.stderr.write(line))
   const egress = await startEgress(config, dirname(values.config), {
@@ -46,10 +46,11 @@ async function main(): Promise<number> {
     randomness: systemRandomness,
     log,
   })
-  process.stdout.write('ready\n')
-  await stopAsked
+  service.ready('ready')
+  await service.stopAsked
   log.info('stopping')
   await egress.stop()
+  await service.stopped()
   return 0
 }
 

@@ -4,7 +4,7 @@ import { systemRandomness } from '../../device/crypto/randomness.ts'
 import { systemClock } from '../../device/platform/clock.ts'
 import { loadConfig } from '../../device/platform/config.ts'
 import { createLog } from '../../device/platform/log.ts'
-import { reportFailure, stopSignal } from '../../device/platform/service.ts'
+import { openService, reportFailure } from '../../device/platform/service.ts'
 import { startRuntime } from '../compose.ts'
 import { type RuntimeConfig, runtimeConfigSchema } from '../config.ts'
 
@@ -39,7 +39,7 @@ async function main(): Promise<number> {
     process.stderr.write(HELP)
     return 2
   }
-  const stopAsked = stopSignal(values['stop-with-parent'] ?? false)
+  const service = openService(process.env, values['stop-with-parent'] ?? false)
   const config = runtimeConfig(values.config, values.port)
   const log = createLog(systemClock, (line) => process.stderr.write(line))
   const runtime = await startRuntime(config, dirname(values.config), {
@@ -47,10 +47,11 @@ async function main(): Promise<number> {
     randomness: systemRandomness,
     log,
   })
-  const loaded = runtime.loaded.then(() => void process.stdout.write(`ready ${runtime.url}\n`))
-  await Promise.race([stopAsked, loaded.then(() => stopAsked)])
+  const loaded = runtime.loaded.then(() => service.ready(`ready ${runtime.url}`))
+  await Promise.race([service.stopAsked, loaded.then(() => service.stopAsked)])
   log.info('stopping')
   await runtime.stop()
+  await service.stopped()
   return 0
 }
 

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { TOPIC_NAME } from '../../device/outbound/topics.ts'
+import { channelAccess } from '../../device/platform/channel.ts'
 
 const path = z.string().min(1).max(4096)
 const name = z.string().regex(TOPIC_NAME)
@@ -9,8 +10,10 @@ export const egressConfigSchema = z.strictObject({
   site: name,
   /** Also the common name of the device's certificate: the broker's access list goes by it. */
   device: name,
-  /** Where the runtime hands over; in a folder of this user alone. */
+  /** Where the runtime hands over. */
   socket: path,
+  /** `group` lets the members of the folder's group hand over too: the runtime, where it has a user of its own. */
+  access: z.enum(channelAccess).default('owner'),
   queue: path,
   /** Numbers of the models (docs/egress.md). */
   catalogue: path,

@@ -1,3 +1,4 @@
+import { type Concern, sentenceOf } from '../../device/platform/concern.ts'
 import type { FleetLink } from './handover.ts'
 
 /** The way to the fleet as the runtime knows it. */
@@ -12,30 +13,50 @@ export interface LinkView {
 const SILENT_TOO_LONG_S = 120
 const AWAY_TOO_LONG_S = 900
 
-const certificateFaults: Readonly<Record<FleetLink['certificate'], string | undefined>> = {
+const certificateConcerns: Readonly<Record<FleetLink['certificate'], Omit<Concern, 'severity'> | undefined>> = {
   'in order': undefined,
-  'expires soon':
-    'The certificate that the box shows the fleet expires soon. Have the authority of the fleet sign the request that lies beside it (docs/operations.md).',
-  expired:
-    'The certificate that the box shows the fleet has expired: the fleet hears nothing. Have the request beside it signed (docs/operations.md).',
-  'issued wrongly':
-    'The certificate that was issued for the way to the fleet is not the one asked for. Remove it and have another issued.',
-  'not renewable':
-    'The certificate that the box shows the fleet cannot be renewed: its files are damaged or cannot be written. See the log of egress.',
+  'expires soon': {
+    code: 'link_certificate_expiring',
+    text: 'The certificate that the box shows the fleet expires soon.',
+    todo: 'Have the authority of the fleet sign the request that lies beside it (docs/operations.md).',
+  },
+  expired: {
+    code: 'link_certificate_expired',
+    text: 'The certificate that the box shows the fleet has expired: the fleet hears nothing.',
+    todo: 'Have the request beside it signed (docs/operations.md).',
+  },
+  'issued wrongly': {
+    code: 'link_certificate_foreign',
+    text: 'The certificate that was issued for the way to the fleet is not the one asked for.',
+    todo: 'Remove it and have another issued.',
+  },
+  'not renewable': {
+    code: 'link_certificate_unwritable',
+    text: 'The certificate that the box shows the fleet cannot be renewed: its files are damaged or cannot be written.',
+    todo: 'See the log of egress.',
+  },
 }
 
-/** One sentence a person can act on, per fault; pure. Nothing of this keeps a decision from being made. */
-export function linkFaults({ silentSeconds, fleet }: LinkView): string[] {
-  if (silentSeconds >= SILENT_TOO_LONG_S)
-    return [`Egress has not answered for ${spanOf(silentSeconds)}; what may leave waits in the box. See its log.`]
+/** What is wrong on the way to the fleet; pure. Nothing of this keeps a decision from being made. */
+export function linkConcerns({ silentSeconds, fleet }: LinkView): Concern[] {
+  const watch = (concern: Omit<Concern, 'severity'>): Concern => ({ ...concern, severity: 'watch' })
+  if (silentSeconds >= SILENT_TOO_LONG_S) {
+    const text = `Egress has not answered for ${spanOf(silentSeconds)}; what may leave waits in the box.`
+    return [watch({ code: 'egress_silent', text, todo: 'See its log.' })]
+  }
   if (fleet === undefined) return []
-  const faults: string[] = []
-  if (!fleet.isConnected && fleet.seconds >= AWAY_TOO_LONG_S)
-    faults.push(
-      `The broker of the fleet has not been reached for ${spanOf(fleet.seconds)}; ${fleet.waiting} records wait, and none is lost. See the log of egress.`,
-    )
-  const certificate = certificateFaults[fleet.certificate]
-  return certificate === undefined ? faults : [...faults, certificate]
+  const concerns: Concern[] = []
+  if (!fleet.isConnected && fleet.seconds >= AWAY_TOO_LONG_S) {
+    const text = `The broker of the fleet has not been reached for ${spanOf(fleet.seconds)}; ${fleet.waiting} records wait, and none is lost.`
+    concerns.push(watch({ code: 'link_broker_away', text, todo: 'See the log of egress.' }))
+  }
+  const certificate = certificateConcerns[fleet.certificate]
+  return certificate === undefined ? concerns : [...concerns, watch(certificate)]
+}
+
+/** One sentence a person can act on, per fault. */
+export function linkFaults(view: LinkView): string[] {
+  return linkConcerns(view).map(sentenceOf)
 }
 
 function spanOf(seconds: number): string {

@@ -70,7 +70,12 @@ export async function startEgress(config: EgressConfig, base: string, parts: Egr
         checkpoint = next
       },
     })
-    const server = await serveChannel({ path: path(config.socket), handlers, log: parts.log })
+    const server = await serveChannel({
+      path: path(config.socket),
+      access: config.access,
+      handlers,
+      log: parts.log,
+    })
     started.defer(() => server.close())
     publisher.start()
     return { stop: () => started.disposeAsync() }

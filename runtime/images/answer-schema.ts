@@ -77,6 +77,7 @@ const facts = z.strictObject({
 
 const identity = z.strictObject({
   patientId: optional(text),
+  isPatientUnreadable: z.boolean(),
   accessionNumber: optional(text),
   studyInstanceUid: optional(uid),
   seriesInstanceUid: optional(uid),

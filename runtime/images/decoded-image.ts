@@ -8,7 +8,10 @@ export interface DecodedImage extends StoredImage {
 }
 
 export interface ImageIdentity {
+  /** Undefined where the file names nobody, and where it cannot be told whom it names. */
   readonly patientId: string | undefined
+  /** It names somebody in characters that its set does not define, or that are no name, or in too many. */
+  readonly isPatientUnreadable: boolean
   readonly accessionNumber: string | undefined
   readonly studyInstanceUid: string | undefined
   readonly seriesInstanceUid: string | undefined

@@ -67,6 +67,8 @@ export class DecoderProcess {
   }
 
   stop(): Promise<void> {
+    // Whoever waits for the end of one that was only kept ready must live to see it.
+    if (!this.#ended) this.#child.hold(true)
     this.#fail(new ImageError('image_decoder_unavailable'))
     return this.#end.promise
   }

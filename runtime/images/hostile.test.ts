@@ -115,9 +115,35 @@ describe('a patient who is not the one', () => {
     ['a sign that turns the writing round', Buffer.from('P1\u202e23')],
     ['a line of its own', Buffer.from('P1\n2')],
     ['an escape', Buffer.from('P1\u001b[2J ')],
-  ])('%s in an identifier: none is read', async (_name, PatientID) => {
+    ['a byte that the set does not define', Buffer.from([0x50, 0xff])],
+    ['more than the standard allows', Buffer.from('X'.repeat(66))],
+    ['more than anybody reads', Buffer.from('X'.repeat(300))],
+  ])('%s in an identifier: none is read, and that there is one is said', async (_name, PatientID) => {
     const { identity } = await read(grey({ SpecificCharacterSet: 'ISO_IR 192', PatientID }))
-    expect(identity.patientId).toBeUndefined()
+    expect(identity).toMatchObject({ patientId: undefined, isPatientUnreadable: true })
+  })
+
+  it.each([
+    ['no identifier', {}],
+    ['an empty one', { PatientID: '' }],
+    ['one of spaces and zeros', { PatientID: Buffer.from('  \0\0') }],
+  ])('%s names nobody', async (_name, elements) => {
+    const { identity } = await read(grey(elements))
+    expect(identity).toMatchObject({ patientId: undefined, isPatientUnreadable: false })
+  })
+
+  it("who cannot be read in one slice of a series makes it nobody's", async () => {
+    const slice = (z: number, PatientID: Uint8Array) =>
+      grey({
+        SeriesInstanceUID: '2.25.3',
+        PixelSpacing: '1\\1',
+        ImageOrientationPatient: '1\\0\\0\\0\\1\\0',
+        ImagePositionPatient: `0\\0\\${z}`,
+        PatientID,
+      })
+    const [none, odd] = [Buffer.from('  '), Buffer.from([0xc4, 0x41])]
+    expect(await codeOf(slice(0, none), slice(1, odd))).toBe('image_series_inconsistent patient')
+    expect((await read(slice(0, odd), slice(1, odd))).identity.isPatientUnreadable).toBe(true)
   })
 
   it('padding belongs to none', async () => {

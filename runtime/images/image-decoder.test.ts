@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, it } from 'vitest'
 import { systemClock } from '../../device/platform/clock.ts'
 import { silentLog } from '../../device/platform/log.ts'
@@ -114,6 +116,12 @@ describe('what is wrong costs its own request', () => {
     await small.stop()
     await expect(small.decode(image, {}, soon())).rejects.toMatchObject({ code: 'image_decoder_unavailable' })
   })
+
+  it('a process kept ready keeps nobody alive, but for whoever waits for its end', () => {
+    const command = fileURLToPath(new URL('./testkit/lone-stop.ts', import.meta.url))
+    const { status, stdout, stderr } = spawnSync(process.execPath, [command], { encoding: 'utf8', timeout: 60_000 })
+    expect([status, stdout, stderr]).toEqual([0, 'stopped\n', ''])
+  }, 60_000)
 
   it('memory beyond the limit ends the request, not us', async () => {
     const tight = createImageDecoder({

@@ -3,7 +3,13 @@ import type { Clock } from '../../device/platform/clock.ts'
 import type { Log } from '../../device/platform/log.ts'
 import { Phi } from '../../device/platform/phi.ts'
 import type { Lut, PixelArray } from '../../models/contract/image/image-facts.ts'
-import { availableMemoryBytes, findIsolation, type Isolation, processDataBytes } from '../inference/isolation.ts'
+import {
+  availableMemoryBytes,
+  findIsolation,
+  type Isolation,
+  imageUnitSocket,
+  processDataBytes,
+} from '../inference/isolation.ts'
 import type { IsolationReport } from '../inference/types.ts'
 import type { DecodedImage } from './decoded-image.ts'
 import { DecoderProcess, type Success } from './decoder-process.ts'
@@ -85,13 +91,14 @@ export const decoderTenant = {
     'runtime/bin/image-decoder.ts',
   ],
   packages: ['@cornerstonejs/codec-charls', '@cornerstonejs/codec-openjpeg', '@cornerstonejs/codec-openjph'],
+  unitSocket: imageUnitSocket,
 }
 
 /** Finds the walls, which blocks for some ten milliseconds. Processes are started as requests come, and one is kept ready. */
 export function createImageDecoder(options: ImageDecoderOptions): ImageDecoder {
   const memoryBytes = options.memoryLimitBytes ?? DEFAULT_MEMORY_BYTES
   const maxConcurrent = options.maxConcurrent ?? concurrentFor(memoryBytes, availableMemoryBytes())
-  const isolation = findIsolation(memoryBytes, 1, 'bubblewrap', undefined, decoderTenant)
+  const isolation = findIsolation(memoryBytes, 1, 'systemd', undefined, decoderTenant)
   return new ProcessImageDecoder(isolation, { ...options, maxConcurrent })
 }
 
@@ -180,7 +187,7 @@ class ProcessImageDecoder implements ImageDecoder {
   }
 
   async #inTurn(order: Order, reader: InputReader, deadlineMs: number, client: string | undefined): Promise<Success> {
-    const isWalled = this.#isolation.report.level === 'bubblewrap' || this.#options.isolation === 'preferred'
+    const isWalled = this.#isolation.report.level !== 'plain' || this.#options.isolation === 'preferred'
     if (!isWalled) throw new ImageError('image_decoder_unavailable')
     const giveBack = await this.#turns.take(deadlineMs, client)
     try {

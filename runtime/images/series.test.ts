@@ -91,6 +91,9 @@ describe('a series', () => {
 })
 
 describe('attributes that guards ask for', () => {
+  const born = (day: string) => ({ PatientBirthDate: day, StudyDate: '20200101' })
+  const seventy = { patientAgeYears: expect.closeTo(70, 1) }
+
   it.each([
     ['the age as it is said', { PatientAge: '018M' }, { patientAgeYears: 1.5 }],
     [
@@ -104,6 +107,11 @@ describe('attributes that guards ask for', () => {
       { patientAgeYears: undefined },
     ],
     ['no age from words', { PatientAge: 'OLD' }, { patientAgeYears: undefined }],
+    ['the age from birth to study where no years are said', { ...born('19500101'), PatientAge: '000Y' }, seventy],
+    ['no age of no years, months or weeks', { PatientAge: '000M' }, { patientAgeYears: undefined }],
+    ['the age of a newborn', { PatientAge: '000D' }, { patientAgeYears: 0 }],
+    ['no age where two are said', { ...born('19500101'), PatientAge: '004Y' }, { patientAgeYears: undefined }],
+    ['the age as it is said where birth agrees', { ...born('19500101'), PatientAge: '069Y' }, { patientAgeYears: 69 }],
     ['sex and side', { PatientSex: 'F', ImageLaterality: 'L' }, { patientSex: 'F', laterality: 'L' }],
     ['orientation of the patient', { PatientOrientation: 'L\\F' }, { patientOrientation: ['L', 'F'] }],
     ['burned-in annotation', { BurnedInAnnotation: 'YES' }, { burnedInAnnotation: true }],

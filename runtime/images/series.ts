@@ -55,10 +55,11 @@ export function joinSeries(images: readonly SourceImage[], limits: ImageLimits):
 
 function verifyAlike(image: SourceImage, first: SourceImage): void {
   if (image.format !== 'dicom' || image.frames !== 1) throw inconsistent('frames')
-  const { seriesInstanceUid, patientId } = first.identity
+  const { seriesInstanceUid, patientId, isPatientUnreadable } = first.identity
   if (seriesInstanceUid === undefined || image.identity.seriesInstanceUid !== seriesInstanceUid)
     throw inconsistent('series')
-  if (image.identity.patientId !== patientId) throw inconsistent('patient')
+  const isAlike = image.identity.patientId === patientId && image.identity.isPatientUnreadable === isPatientUnreadable
+  if (!isAlike) throw inconsistent('patient')
   for (const name of alike) if (image[name] !== first[name]) throw inconsistent('image format')
   // One table for all slices is not what each of them says.
   if (image.modalityLut !== undefined || image.voiLut !== undefined) throw inconsistent('look-up table')

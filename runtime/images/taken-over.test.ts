@@ -38,7 +38,8 @@ const facts = {
   attributes,
 }
 const tensor = { name: 'x', dtype: 'float32', dims: [1, 1, 4, 4] }
-const header = { kind: 'prepared', facts, identity: { sopInstanceUids: [] }, prepared: [{ tensors: [tensor] }] }
+const identity = { isPatientUnreadable: false, sopInstanceUids: [] }
+const header = { kind: 'prepared', facts, identity, prepared: [{ tensors: [tensor] }] }
 
 function answer(said: object | string, data: Uint8Array = Buffer.alloc(64)): string {
   const text = Buffer.from(typeof said === 'string' ? said : JSON.stringify(said))
@@ -121,8 +122,8 @@ describe('a process in the hands of a hostile file', () => {
     ['text where a code belongs', withFacts({ attributes: { ...attributes, modality: 'Mustermann' } })],
     ['an age that is none', withFacts({ attributes: { ...attributes, patientAgeYears: -1 } })],
     ['half a character in an identifier', JSON.stringify(header).replace('"sop', '"patientId":"\\ud800","sop')],
-    ['an identifier that steers a terminal', { ...header, identity: { patientId: 'P\u202e1', sopInstanceUids: [] } }],
-    ['an identifier in spaces', { ...header, identity: { patientId: ' P1', sopInstanceUids: [] } }],
+    ['an identifier that steers a terminal', { ...header, identity: { ...identity, patientId: 'P\u202e1' } }],
+    ['an identifier in spaces', { ...header, identity: { ...identity, patientId: ' P1' } }],
   ])('that says %s, is not believed', async (_name, said, data) => {
     const refusal = ask(prepare, image, 5000, 'answer', answer(said, data ?? Buffer.alloc(64)))
     await expect(refusal).rejects.toMatchObject({ code: 'image_decoder_lost', about: undefined })

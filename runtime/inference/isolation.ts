@@ -27,8 +27,9 @@ const gpuDataBytes = 8 * 1024 * 1024 * 1024
 const PROFILE_FOLDER = '/profile'
 /** In a unit: memory of its own, mounted over an empty folder that every system has (systemd/units/wardstone-worker@.service). */
 const UNIT_PROFILE_FOLDER = '/mnt'
-/** Where systemd listens for us on an appliance. */
-const UNIT_SOCKETS = '/run/wardstone/workers'
+/** Where systemd listens for us on an appliance (systemd/units). */
+const modelUnitSocket = '/run/wardstone/workers/model.sock'
+export const imageUnitSocket = '/run/wardstone/workers/image.sock'
 const MAX_DESCRIPTORS = 64
 /** A driver opens its devices many times over. */
 const MAX_GPU_DESCRIPTORS = 1024
@@ -101,7 +102,7 @@ export const modelWorker: Tenant = {
   entry: workerEntry,
   sources,
   packages: ['onnxruntime-node', 'onnxruntime-common'],
-  unitSocket: join(UNIT_SOCKETS, 'model.sock'),
+  unitSocket: modelUnitSocket,
 }
 
 /** The ceiling on what one package may ask for, in bytes: a share of the memory that this machine, or our part of it, has. */
@@ -168,12 +169,11 @@ function isAsking(path: string): boolean {
 }
 
 /**
- * What is started inside a unit, whose walls systemd has built: under the limits of this one model, and ended with the process
- * that starts it. Nothing is tried out: without its limits it does not start.
+ * What is started inside a unit, whose walls systemd has built: under the limits of this one model. Nothing is tried out: without
+ * its limits it does not start. Should the process that starts it be gone, systemd ends what is left of the unit.
  */
 export function commandInUnit(tenant: Tenant, { dataBytes, descriptors }: UnitOrder): WorkerCommand {
-  const end = ['/usr/bin/setpriv', '--no-new-privs', '--pdeathsig', 'KILL']
-  const prefix = [...end, '/usr/bin/prlimit', ...limitArguments(dataBytes, descriptors, MAX_PROFILE_BYTES)]
+  const prefix = ['/usr/bin/prlimit', ...limitArguments(dataBytes, descriptors, MAX_PROFILE_BYTES)]
   return nodeCommand(prefix, tenant, tenant.entry, '/tmp', UNIT_PROFILE_FOLDER)
 }
 

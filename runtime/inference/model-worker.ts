@@ -49,7 +49,7 @@ export function createModelWorker(options: WorkerOptions, tuning: Partial<Worker
   const memoryBytes = Math.min(options.memoryLimitBytes, maxMemoryBytes(options))
   const { provider } = orderOf(options)
   const openings = provider === 'cpu' ? undefined : findProvider(provider).openings
-  const isolation = settings.isolation ?? findIsolation(memoryBytes, options.threads, 'bubblewrap', openings)
+  const isolation = settings.isolation ?? findIsolation(memoryBytes, options.threads, 'systemd', openings)
   const worker = new SupervisedWorker(options, settings, isolation)
   worker.start()
   return worker

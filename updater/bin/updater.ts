@@ -5,7 +5,7 @@ import { systemRandomness } from '../../device/crypto/randomness.ts'
 import { systemClock } from '../../device/platform/clock.ts'
 import { loadConfig } from '../../device/platform/config.ts'
 import { createLog } from '../../device/platform/log.ts'
-import { reportFailure, stopSignal } from '../../device/platform/service.ts'
+import { openService, reportFailure } from '../../device/platform/service.ts'
 import { startUpdater } from '../compose.ts'
 import { updaterConfigSchema } from '../config.ts'
 
@@ -43,7 +43,7 @@ async function main(): Promise<number> {
     return 2
   }
   process.umask(UMASK)
-  const stopAsked = stopSignal(values['stop-with-parent'] ?? false)
+  const service = openService(process.env, values['stop-with-parent'] ?? false)
   const config = loadConfig(values.config, updaterConfigSchema)
   const log = createLog(systemClock, (line) => process.stderr.write(line))
   const updater = await startUpdater(config, dirname(values.config), {
@@ -52,10 +52,11 @@ async function main(): Promise<number> {
     randomness: systemRandomness,
     log,
   })
-  process.stdout.write('ready\n')
-  await stopAsked
+  service.ready('ready')
+  await service.stopAsked
   log.info('stopping')
   await updater.stop()
+  await service.stopped()
   return 0
 }
 

@@ -12,7 +12,7 @@ const YEAR_DAYS = 365.2425
 const daysPer: Readonly<Record<string, number>> = { D: 1, W: 7, M: YEAR_DAYS / 12, Y: YEAR_DAYS }
 
 /** What guards ask of an image. A value that is not one of its kind reads as absent: a guard then says that it is missing. */
-export function imageAttributes({ dataSet, transferSyntaxUid }: DicomFile): ImageAttributes {
+export function imageAttributes({ dataSet, transferSyntax, transferSyntaxUid }: DicomFile): ImageAttributes {
   return {
     modality: code(dataSet, 'Modality'),
     bodyPart: code(dataSet, 'BodyPartExamined'),
@@ -26,7 +26,7 @@ export function imageAttributes({ dataSet, transferSyntaxUid }: DicomFile): Imag
     presentationIntent: code(dataSet, 'PresentationIntentType'),
     imageType: codes(dataSet, 'ImageType').slice(0, 8),
     burnedInAnnotation: yesNo(code(dataSet, 'BurnedInAnnotation')),
-    lossyCompressed: lossy(dataSet.string('LossyImageCompression')),
+    lossyCompressed: lossy(dataSet.string('LossyImageCompression'), transferSyntax),
     presentationLutShape: code(dataSet, 'PresentationLUTShape'),
     sourcePhotometric: code(dataSet, 'PhotometricInterpretation'),
     sopClassUid: uid(dataSet, 'SOPClassUID'),
@@ -36,8 +36,10 @@ export function imageAttributes({ dataSet, transferSyntaxUid }: DicomFile): Imag
 
 export function imageIdentity(dataSet: DataSet): ImageIdentity {
   const instance = uid(dataSet, 'SOPInstanceUID')
+  const patientId = text(dataSet, 'PatientID')
   return {
-    patientId: text(dataSet, 'PatientID'),
+    patientId,
+    isPatientUnreadable: patientId === undefined && !isBlank(dataSet.bytes('PatientID')),
     accessionNumber: text(dataSet, 'AccessionNumber'),
     studyInstanceUid: uid(dataSet, 'StudyInstanceUID'),
     seriesInstanceUid: uid(dataSet, 'SeriesInstanceUID'),
@@ -47,16 +49,29 @@ export function imageIdentity(dataSet: DataSet): ImageIdentity {
 
 const MAX_AGE_YEARS = 150
 
-/** As the Patient's Age says (PS3.5 6.2, AS); else from birth to study, when both are dates. In years, not rounded; nobody is 999. */
+/** Full years are counted down, and a study may be dated before its pictures. */
+const AGE_SLACK_YEARS = 2
+
+/**
+ * As the Patient's Age says (PS3.5 6.2, AS), or from birth to study, when both are dates; where both are said and differ, one of
+ * them is somebody else's, and nobody has said it. In years, not rounded; nobody is 999.
+ */
 function ageYears(dataSet: DataSet): number | undefined {
-  const years = saidYears(dataSet)
+  const [said, born] = [saidYears(dataSet), yearsSinceBirth(dataSet)]
+  if (said !== undefined && born !== undefined && Math.abs(said - born) > AGE_SLACK_YEARS) return undefined
+  const years = said ?? born
   return years !== undefined && years <= MAX_AGE_YEARS ? years : undefined
 }
 
+/** No years, months or weeks is what devices write that were not told: a newborn is so many days old. */
 function saidYears(dataSet: DataSet): number | undefined {
-  const [, count, unit] = /^(\d{3})([DWMY])$/.exec(dataSet.string('PatientAge') ?? '') ?? []
-  const perUnit = daysPer[unit ?? '']
-  if (count !== undefined && perUnit !== undefined) return (Number(count) * perUnit) / YEAR_DAYS
+  const [, count, unit = ''] = /^(\d{3})([DWMY])$/.exec(dataSet.string('PatientAge') ?? '') ?? []
+  const perUnit = daysPer[unit]
+  if (count === undefined || perUnit === undefined || (Number(count) === 0 && unit !== 'D')) return undefined
+  return (Number(count) * perUnit) / YEAR_DAYS
+}
+
+function yearsSinceBirth(dataSet: DataSet): number | undefined {
   const [birth, study] = [day(dataSet.string('PatientBirthDate')), day(dataSet.string('StudyDate'))]
   if (birth === undefined || study === undefined || study < birth) return undefined
   return (study - birth) / YEAR_DAYS
@@ -98,6 +113,11 @@ function text(dataSet: DataSet, keyword: Keyword): string | undefined {
   return decodeText(bytes, dataSet.strings('SpecificCharacterSet'))
 }
 
+/** Nothing, or nothing but what pads a value. */
+function isBlank(bytes: Uint8Array | undefined): boolean {
+  return bytes === undefined || bytes.every((byte) => byte === 0x20 || byte === 0)
+}
+
 function oneOf<Value extends string>(value: string | undefined, values: readonly Value[]): Value | undefined {
   return values.find((each) => each === value)
 }
@@ -106,6 +126,8 @@ function yesNo(value: string | undefined): boolean | undefined {
   return value === 'YES' ? true : value === 'NO' ? false : undefined
 }
 
-function lossy(value: string | undefined): boolean | undefined {
+/** Some ways to code pixels always lose some of them, whatever the file says. */
+function lossy(value: string | undefined, { coding }: DicomFile['transferSyntax']): boolean | undefined {
+  if (coding === 'jpeg') return true
   return value === '01' ? true : value === '00' ? false : undefined
 }

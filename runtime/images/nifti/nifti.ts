@@ -82,6 +82,7 @@ export function parseNifti(sent: Uint8Array, limits: ImageLimits): SourceImage {
     voiLut: undefined,
     identity: {
       patientId: undefined,
+      isPatientUnreadable: false,
       accessionNumber: undefined,
       studyInstanceUid: undefined,
       seriesInstanceUid: undefined,
