@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { type CryptoProvider, createCryptoProvider } from '../device/crypto/provider.ts'
 import { systemRandomness } from '../device/crypto/randomness.ts'
 import { readFileBounded } from '../device/platform/atomic-file.ts'
 import { scoredFiles } from '../models/chest-qc/golden-files.ts'
@@ -166,7 +167,8 @@ async function sendPatients(
     const decisions: ShownDecision[] = []
     for (const patient of patients) {
       for (const rowIndex of askedRows(patient.rows.length)) {
-        for (const model of models) {
+        // Patients here are values over time; a picture is sent by hand.
+        for (const model of models.filter(({ image }) => image === null)) {
           if (isStopped || model.state !== 'active') continue
           const shown = await sendOne(bedside, decisionBody(patient, rowIndex, model, Date.now()))
           decisions.push(shown)

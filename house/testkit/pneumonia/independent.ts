@@ -24,10 +24,10 @@ export function publishedTensor(picture: GreyPicture): Tensor {
   return { dtype: 'float32', dims: [1, 3, SIDE, SIDE], data }
 }
 
-type Lines = readonly (readonly number[])[]
+export type Lines = readonly (readonly number[])[]
 
 /** The bounding box of what is not white. */
-function withoutBorder({ rows, columns, values }: GreyPicture): Lines {
+export function withoutBorder({ rows, columns, values }: GreyPicture): Lines {
   const lines = Array.from({ length: rows }, (_, row) => [...values.subarray(row * columns, (row + 1) * columns)])
   const inked = (list: Lines): [number, number] => {
     const isInked = (line: readonly number[]) => line.some((value) => value < 255)
