@@ -15,6 +15,7 @@ import { syntheticPatients } from '../models/synthetic/patients.ts'
 import type { Role } from '../runtime/access/principal.ts'
 import type { HealthReport, ModelSummary } from '../runtime/decisions/service-types.ts'
 import type { DecisionAnswer } from '../runtime/decisions/types.ts'
+import { ensurePages } from '../web-ui/build/page-build.ts'
 import { type RunningAppliance, startAppliance } from './appliance.ts'
 import { askedRows, type DemoPatient, decisionBody } from './cases.ts'
 import { ApiClient } from './client.ts'
@@ -59,6 +60,8 @@ export async function runDemo(options: DemoOptions, stopAsked: Promise<void>, ou
   const provider = createCryptoProvider()
   const site = await openSite(options.site, siteTools(drafts, provider, output))
   placeDrawing(site)
+  // The runtime reads the pages once, when it starts.
+  await ensurePages()
   await offerUpdates(site, news2, { provider, randomness: systemRandomness })
   const catalogue = [...drafts, ...updatesOf(news2)]
   const starting = startAppliance(site, { port: options.port, drafts: catalogue, provider })

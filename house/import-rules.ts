@@ -187,9 +187,18 @@ export const importRules: readonly ImportRule[] = [
         .filter((edge) =>
           edge.target === undefined
             ? !isNodeOrPackage(edge.specifier) && !(edge.specifier === COMPUTED && loadsByPath.includes(file.path))
-            : !/\.(ts|json|mjs)$/.test(edge.target),
+            : !/\.(tsx?|json|mjs|css)$/.test(edge.target),
         )
         .map((edge) => `${file.path} imports ${edge.specifier}: not in one of these forms`),
+  },
+  {
+    name: 'the pages take nothing but types from the rooms: they speak to them over HTTP',
+    faults: (file) =>
+      !file.path.startsWith('web-ui/') || isTestFile(file.path)
+        ? []
+        : file.imports
+            .filter(({ target, typeOnly }) => target !== undefined && isRoom(target) && !typeOnly)
+            .map(({ target }) => `${file.path} imports ${target}: more than its types`),
   },
   {
     name: 'only the two ends of the fleet path speak MQTT',
@@ -299,7 +308,7 @@ const vagueNames = ['utils', 'util', 'common', 'helpers', 'helper', 'misc', 'lib
 
 /** What is wrong with a path: a name that says nothing, or not kebab-case. */
 export function nameFaults(path: string): string[] {
-  const parts = path.split('/').map((part) => part.replace(/\.(test\.|d\.)?(ts|mjs)$/, ''))
+  const parts = path.split('/').map((part) => part.replace(/\.(test\.|d\.)?(tsx?|mjs)$/, ''))
   const faults = parts.filter((part) => vagueNames.includes(part)).map((part) => `${path}: "${part}" names nothing`)
   const odd = parts
     .filter((part) => !/^[a-z0-9]+(-[a-z0-9]+)*$/.test(part))

@@ -7,7 +7,7 @@ export const root = fileURLToPath(new URL('..', import.meta.url))
 
 /** The rooms of the house, and what stands outside it. */
 export const rooms = ['device', 'models', 'updater', 'runtime'] as const
-export const outsideRooms = ['demo', 'bench', 'soak', 'house', 'scripts', 'systemd'] as const
+export const outsideRooms = ['demo', 'bench', 'soak', 'house', 'scripts', 'systemd', 'web-ui'] as const
 
 /** One import, export-from, `import()` or `import('…')` type of a file. */
 export interface ImportEdge {
@@ -49,7 +49,7 @@ export function isTestFile(path: string): boolean {
 export function readSources(folders: readonly string[]): SourceFile[] {
   return folders
     .flatMap((folder) => listFiles(folder))
-    .filter((path) => path.endsWith('.ts'))
+    .filter((path) => /\.tsx?$/.test(path))
     .map(readSource)
 }
 
@@ -61,7 +61,7 @@ export function listFiles(folder: string): string[] {
     return []
   }
   return entries
-    .filter((entry) => entry.name !== 'node_modules')
+    .filter((entry) => entry.name !== 'node_modules' && `${folder}/${entry.name}` !== 'web-ui/dist')
     .flatMap((entry) => (entry.isDirectory() ? listFiles(`${folder}/${entry.name}`) : [`${folder}/${entry.name}`]))
 }
 

@@ -1,7 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
-import type { FastifyInstance } from 'fastify'
 import { type CryptoProvider, createCryptoProvider } from '../device/crypto/provider.ts'
 import type { Randomness } from '../device/crypto/randomness.ts'
 import { loadSigner, loadVerifier } from '../device/crypto/signing.ts'
@@ -9,27 +8,28 @@ import { serveChannel } from '../device/platform/channel.ts'
 import type { Clock } from '../device/platform/clock.ts'
 import type { Log } from '../device/platform/log.ts'
 import { createDeviceWatch, type DeviceWatch } from '../device/posture/device-watch.ts'
-import { createRevocationList } from './access/revocation.ts'
 import { type LedgerHandle, openLedger } from './audit/ledger.ts'
 import { operatorMethods } from './audit/operator-event.ts'
 import { auditSocketOf, deviceDefaults, type RuntimeConfig } from './config.ts'
+import { boxAlarms } from './decisions/alarms.ts'
+import { LiveDecisions } from './decisions/live-decisions.ts'
 import type { ActivationPoint } from './decisions/model-activation.ts'
 import { PendingExplanations } from './decisions/pending-explanations.ts'
 import { createDecisionService } from './decisions/service.ts'
 import type { Slot } from './decisions/types.ts'
 import { deviceStateOf } from './egress/device-state.ts'
-import { linkFaults } from './egress/link-faults.ts'
+import { linkConcerns, linkFaults } from './egress/link-faults.ts'
 import { type Relay, startRelay } from './egress/relay.ts'
-import { RuntimeError } from './errors.ts'
-import { uploadLimitsOf } from './http/limits.ts'
-import { createApiServer } from './http/server.ts'
 import { createImageDecoder, type ImageDecoder } from './images/image-decoder.ts'
+import { type Listening, startListeners } from './listeners.ts'
 import { startModels } from './models.ts'
 import { RELEASE } from './release.ts'
 import { SiteFiles } from './site-files.ts'
 import { openDatabase } from './storage/database.ts'
 import { acquireInstanceLock } from './storage/instance-lock.ts'
 import { createOutbox, type Outbox } from './storage/outbox.ts'
+
+const HEALTH_LOOK_MS = 10_000
 
 export interface RuntimeParts {
   readonly clock: Clock
@@ -39,8 +39,7 @@ export interface RuntimeParts {
   readonly checkpoint?: ((at: ActivationPoint) => void) | undefined
 }
 
-export interface Runtime {
-  readonly url: string
+export interface Runtime extends Listening {
   /** Resolves when every slot has its model or its fault; until then a slot answers `model_loading`. */
   readonly loaded: Promise<void>
   /** Stops in the reverse of the order of starting: no new request, the last answers, the workers, the log, the lock. */
@@ -63,9 +62,17 @@ export async function startRuntime(config: RuntimeConfig, base: string, parts: R
     started.defer(() => auditCommands.close())
     const device = await startDevice(config, files, provider, parts, started)
     const images = startImageDecoder(config, parts, started)
-    const { models, loaded, faults } = await startModels(config, files, provider, ledger, { ...parts, images }, started)
+    const { models, loaded, faults, alarms } = await startModels(
+      config,
+      files,
+      provider,
+      ledger,
+      { ...parts, images },
+      started,
+    )
     const relay = startEgressRelay(config, files, { outbox, device, slots: models.slots }, parts, started)
     const { clock, log } = parts
+    const live = new LiveDecisions(parts.randomness)
     const recorded = { ledger, store: ledger.store, clock, log, newId: randomUUID }
     const explanations = new PendingExplanations({ ...recorded, models })
     started.defer(() => explanations.stop())
@@ -76,6 +83,7 @@ export async function startRuntime(config: RuntimeConfig, base: string, parts: R
       subjects: ledger.subjects,
       alerts: ledger.store,
       images,
+      live,
       release: RELEASE,
       logSize: () => ledger.position().size,
       otherFaults: () => [
@@ -83,28 +91,21 @@ export async function startRuntime(config: RuntimeConfig, base: string, parts: R
         ...device.healthFaults(),
         ...(relay === undefined ? [] : linkFaults(relay.link())),
       ],
+      otherAlarms: () => [
+        ...alarms(),
+        ...boxAlarms([...device.concerns(), ...(relay === undefined ? [] : linkConcerns(relay.link()))]),
+      ],
     })
-    const tls = {
-      key: files.text(config.tls.key),
-      certificate: files.text(config.tls.certificate),
-      clientAuthority: files.text(config.tls.clientAuthority),
-    }
-    const { revoked } = config.tls
-    const revocation =
-      revoked === undefined ? {} : { isRevoked: createRevocationList(files.path(revoked), parts.clock) }
-    const server = createApiServer({
-      tls,
-      decisions,
-      device,
-      ledger,
-      clock: parts.clock,
-      log: parts.log,
-      limits: uploadLimitsOf(config.images),
-      ...revocation,
-    })
-    started.defer(() => server.close())
-    const url = await listen(server, config.listen)
-    return { url, loaded, stop: () => started.disposeAsync() }
+    // Looked at also when nobody asks, so that an alarm knows since when it stands.
+    const looking = setInterval(() => decisions.health(), HEALTH_LOOK_MS).unref()
+    started.defer(() => clearInterval(looking))
+    const listening = await startListeners(
+      config,
+      files,
+      { ...parts, ledger, decisions, device, live, slots: models.slots },
+      started,
+    )
+    return { ...listening, loaded, stop: () => started.disposeAsync() }
   } catch (error) {
     await started.disposeAsync()
     throw error
@@ -198,19 +199,4 @@ async function startDevice(
   started.defer(() => device.stop())
   await device.start()
   return device
-}
-
-const NOT_LISTENABLE = ['EADDRNOTAVAIL', 'EACCES', 'ENOTFOUND', 'EAFNOSUPPORT']
-
-async function listen(server: FastifyInstance, address: RuntimeConfig['listen']): Promise<string> {
-  try {
-    // A copy: fastify writes into what it is given, and the configuration is frozen.
-    return await server.listen({ ...address })
-  } catch (cause) {
-    const about = `${address.host}:${address.port}`
-    const { code = '' } = cause as NodeJS.ErrnoException
-    if (code === 'EADDRINUSE') throw new RuntimeError('runtime_port_in_use', { cause, about })
-    if (NOT_LISTENABLE.includes(code)) throw new RuntimeError('runtime_listen_failed', { cause, about })
-    throw cause
-  }
 }

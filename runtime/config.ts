@@ -59,17 +59,28 @@ export const runtimeConfigSchema = z.strictObject({
       requestSeconds: z.int().min(5).max(120).optional(),
     })
     .optional(),
+  /** The port of gRPC, by the Open Inference Protocol; its REST form is on the main port. */
+  oip: z
+    .strictObject({ grpc: z.strictObject({ host: z.string().min(1), port: z.int().min(0).max(65_535) }) })
+    .optional(),
   device: deviceSchema.optional(),
   /** Where egress takes what may leave the box; without it nothing is handed over. */
   egress: z.strictObject({ socket: path }).optional(),
   /**
    * Sockets of model updates: `activation`, which the runtime serves to the updater, and `control`, the updater's own, which the
-   * commands of an operator ask. Without the section models change at a start alone.
+   * commands of an operator and the API ask; and the folder where releases are laid down that come in over the API (`uploads` in
+   * `run` when not given): the runtime's own, with the updater's account in its group where that is another. Without the section
+   * models change at a start alone.
    */
-  updater: z.strictObject({ activation: path, control: path }).optional(),
+  updater: z.strictObject({ activation: path, control: path, uploads: path.optional() }).optional(),
 })
 
 export type RuntimeConfig = z.infer<typeof runtimeConfigSchema>
+
+/** Where releases are laid down that come in over the API; relative like the other paths. */
+export function uploadsFolderOf(config: RuntimeConfig): string {
+  return config.updater?.uploads ?? `${config.run ?? 'run'}/uploads`
+}
 
 /** Where the runtime takes the evidence of the audit commands; relative like the other paths. */
 export function auditSocketOf(config: RuntimeConfig): string {

@@ -11,6 +11,7 @@ import { type ModelStore, modelStore, SLOT_NAME } from '../models/store/layout.t
 import type { LedgerHandle } from './audit/ledger.ts'
 import type { RuntimeConfig } from './config.ts'
 import { activationMethods } from './decisions/activation-methods.ts'
+import type { RaisedAlarm } from './decisions/alarms.ts'
 import { changeBudget, refusalBudget } from './decisions/budget.ts'
 import { type ActivationPoint, ModelActivation } from './decisions/model-activation.ts'
 import { newerImageVersion } from './decisions/newer-targets.ts'
@@ -42,6 +43,7 @@ export interface StartedModels {
   readonly loaded: Promise<void>
   /** What somebody has to see to that the slots do not say themselves. */
   faults(): readonly string[]
+  alarms(): readonly RaisedAlarm[]
 }
 
 /**
@@ -102,7 +104,12 @@ export async function startModels(
   })
   started.defer(() => revocation.stop())
   await revocation.look()
-  return { models: registry, loaded, faults: () => revocation.faults(registry.slots) }
+  return {
+    models: registry,
+    loaded,
+    faults: () => revocation.faults(registry.slots),
+    alarms: () => revocation.alarms(registry.slots),
+  }
 }
 
 /** @throws RuntimeError runtime_file_unreadable, CryptoError */

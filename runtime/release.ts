@@ -1,2 +1,2 @@
-/** The release of the runtime; packages state the range they are made for. Equal to package.json, which a test holds. */
-export const RELEASE = '0.1.0'
+/** The release of the runtime is that of the house. */
+export { RELEASE } from '../device/platform/release.ts'

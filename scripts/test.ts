@@ -107,6 +107,7 @@ async function main(args: readonly string[]): Promise<void> {
   if (!onlyChecks && !requirePackages()) return
   if (forVitest.length === 0 && stoppedBy === undefined) {
     await check('types (tsc)', 'node_modules/typescript/bin/tsc', ['-p', root])
+    await check('types of the pages (tsc)', 'node_modules/typescript/bin/tsc', ['-p', join(root, 'web-ui')])
     if (stoppedBy === undefined) {
       await check('lint and format (biome)', 'node_modules/@biomejs/biome/bin/biome', [
         'check',

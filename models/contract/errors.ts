@@ -29,6 +29,7 @@ export const refusals = {
   image_size_excluded: 'The size of the image is outside what the model was made for.',
   image_contradicts_input: 'The image and what was sent with it say different things of the patient.',
   image_of_another_subject: 'The image names another patient than the request.',
+  image_subject_unreadable: 'The image names a patient in a way that cannot be read, so nobody can say whose it is.',
   image_implausible: 'Another model, which looks at the image first, holds it for none that this model was made for.',
   image_gate_unavailable: 'The model that has to look at the image first does not run on this box, or gave no answer.',
   image_frames_unexpected: 'The image has several frames, and the model takes one.',

@@ -169,7 +169,7 @@ test('wrong usage has status 2 and says how', async () => {
   ]) {
     const { status, out, err } = await inspect(args)
     expect([status, out]).toEqual([2, ''])
-    expect(err).toContain('usage: wardstone model inspect')
+    expect(err).toContain('Usage: wardstone model inspect')
   }
   expect(await inspect(['--help'])).toMatchObject({ status: 0, err: '' })
 })

@@ -8,12 +8,23 @@ import { inspectionText, printable } from './inspection-text.ts'
 import { readRegularFile } from './regular-file.ts'
 
 const MAX_KEY_BYTES = 4096
-const USAGE = `usage: wardstone model inspect FILE [--json]
+const USAGE = `Usage: wardstone model inspect FILE [--json]
          [--image FILE --vendor-key PEM] [--grant FILE --fleet-key PEM]
 
 Shows what a package says about itself and checks its structure without opening it. With image targets or a grant,
 and the public key that must have signed them, it also checks that these speak of this package and hold today.
-exit status: 0 nothing found against it, 1 refused, 2 wrong usage
+
+  --image FILE       image targets, and the vendor's public key that must have signed them
+  --vendor-key PEM
+  --grant FILE       the grant for a device, and the fleet's public key that must have signed it
+  --fleet-key PEM
+  --json             one JSON object
+
+Examples:
+  wardstone model inspect .wardstone/updates/news2-1.0.1/package.wspkg
+  wardstone model inspect release/package.wspkg --image release/image.json --vendor-key vendor.pub --json
+
+Exit codes: 0 nothing found against it, 1 refused, 2 wrong usage.
 `
 
 export interface InspectIo {

@@ -3,11 +3,14 @@ import { AccessError } from './errors.ts'
 import { type Action, actions, authorise, isAllowed } from './policy.ts'
 import { type Principal, type Role, roles } from './principal.ts'
 
+const everyone = ['models.read', 'health.read', 'contract.read'] as const
+const pages = ['pages.read', 'self.read'] as const
+
 const allowed: Readonly<Record<Role, readonly Action[]>> = {
-  bedside: ['decision.create', 'models.read', 'health.read', 'contract.read'],
-  clinician: ['decision.create', 'decision.read', 'decision.feedback', 'models.read', 'health.read', 'contract.read'],
-  engineer: ['models.read', 'health.read', 'contract.read', 'device.read'],
-  officer: ['decision.read', 'models.read', 'health.read', 'contract.read', 'device.read'],
+  bedside: ['decision.create', ...everyone, ...pages],
+  clinician: ['decision.create', 'decision.read', 'decision.feedback', ...everyone, ...pages, 'events.read'],
+  engineer: [...everyone, 'device.read', ...pages, 'events.read', 'models.inspect', 'models.change'],
+  officer: ['decision.read', ...everyone, 'device.read', ...pages, 'events.read', 'models.inspect'],
 }
 
 const as = (role: Role): Principal => ({ clientId: 'c', role, fingerprint: '00', strength: 'mtls' })

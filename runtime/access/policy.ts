@@ -10,6 +10,16 @@ export const actions = [
   'health.read',
   'contract.read',
   'device.read',
+  /** The web pages themselves: no data is in them. */
+  'pages.read',
+  /** Who the certificate says is asking, and what that role may do. */
+  'self.read',
+  /** What is decided, as it is decided; whose it is only with `decision.read`. */
+  'events.read',
+  /** How a model is made and proven, what is staged, and how a change of models fares. */
+  'models.inspect',
+  /** To change which release of a model runs. */
+  'models.change',
 ] as const
 export type Action = (typeof actions)[number]
 
@@ -26,6 +36,11 @@ export const policy: Readonly<Record<Role, Readonly<Record<Action, boolean>>>> =
     'health.read': true,
     'contract.read': true,
     'device.read': false,
+    'pages.read': true,
+    'self.read': true,
+    'events.read': false,
+    'models.inspect': false,
+    'models.change': false,
   },
   clinician: {
     'decision.create': true,
@@ -35,6 +50,11 @@ export const policy: Readonly<Record<Role, Readonly<Record<Action, boolean>>>> =
     'health.read': true,
     'contract.read': true,
     'device.read': false,
+    'pages.read': true,
+    'self.read': true,
+    'events.read': true,
+    'models.inspect': false,
+    'models.change': false,
   },
   engineer: {
     'decision.create': false,
@@ -44,6 +64,11 @@ export const policy: Readonly<Record<Role, Readonly<Record<Action, boolean>>>> =
     'health.read': true,
     'contract.read': true,
     'device.read': true,
+    'pages.read': true,
+    'self.read': true,
+    'events.read': true,
+    'models.inspect': true,
+    'models.change': true,
   },
   officer: {
     'decision.create': false,
@@ -53,6 +78,11 @@ export const policy: Readonly<Record<Role, Readonly<Record<Action, boolean>>>> =
     'health.read': true,
     'contract.read': true,
     'device.read': true,
+    'pages.read': true,
+    'self.read': true,
+    'events.read': true,
+    'models.inspect': true,
+    'models.change': false,
   },
 }
 

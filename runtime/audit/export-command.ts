@@ -13,7 +13,7 @@ import { parseSelection, SELECTION_HELP, type Selection, selectionOptions } from
 import { pseudonymOf, readSubject, SUBJECT_HELP, type SubjectChoice, subjectOptions } from './subject-input.ts'
 import type { AuditPosition } from './types.ts'
 
-export const EXPORT_USAGE = `usage: wardstone audit export --output FILE [options]
+export const EXPORT_USAGE = `Usage: wardstone audit export --output FILE [options]
 
 Writes leaves of the audit log to a file that stands as evidence: with the signed checkpoint, the range and the counts.
 That the export was made is itself recorded, before the file has its name. The file is readable by its owner alone.

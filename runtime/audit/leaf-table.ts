@@ -37,6 +37,7 @@ function what(leaf: Leaf): string {
     return `${word(leaf.leaves)} leaves, ${word(leaf.records)} records as ${word(leaf.format)}`
   const said = [
     leaf.verdict,
+    leaf.change,
     leaf.slot === leaf.modelId ? undefined : leaf.slot,
     leaf.modelId,
     leaf.version,

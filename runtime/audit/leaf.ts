@@ -25,6 +25,8 @@ export const leafKinds = [
   'rolled-back',
   /** A package was refused and does not run. */
   'package-refused',
+  /** Somebody asked over the API for a change of models; what became of it is in the kinds above. */
+  'change-asked',
   /** A local operator wrote leaves, or records too, to a file. */
   'exported',
   /** Requests that touch no patient data, counted per client, route and minute. */

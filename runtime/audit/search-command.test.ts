@@ -288,7 +288,7 @@ describe('wrong usage', () => {
   ])('%j: exit 2, and what was given is not repeated', async (args) => {
     const { code, stdout, stderr } = await search(args, SUBJECT)
     expect([code, stdout]).toEqual([2, ''])
-    expect(stderr).toContain('usage: wardstone audit search')
+    expect(stderr).toContain('Usage: wardstone audit search')
     expect(stderr).not.toContain(SUBJECT)
   })
 

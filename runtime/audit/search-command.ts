@@ -9,7 +9,7 @@ import { findLeaves } from './query.ts'
 import { parseSelection, SELECTION_HELP, type Selection, selectionOptions } from './selection.ts'
 import { pseudonymOf, readSubject, SUBJECT_HELP, type SubjectChoice, subjectOptions } from './subject-input.ts'
 
-export const SEARCH_USAGE = `usage: wardstone audit search [options]
+export const SEARCH_USAGE = `Usage: wardstone audit search [options]
 
 Lists leaves of the audit log, oldest first. What is asked about a patient is itself recorded before anything is shown.
 

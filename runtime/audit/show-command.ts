@@ -10,7 +10,7 @@ import { recordOperatorEvent } from './operator-evidence.ts'
 import { member } from './query.ts'
 import { wholeNumber } from './search-command.ts'
 
-export const SHOW_USAGE = `usage: wardstone audit show ID [--json]
+export const SHOW_USAGE = `Usage: wardstone audit show ID [--json]
        wardstone audit show --leaf N [--json]
 
 Shows one decision (or feedback) whole, with what was said of it; the reading is recorded before anything is shown.

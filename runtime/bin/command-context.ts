@@ -36,7 +36,13 @@ export function fileIo() {
 }
 
 export function auditIo(): AuditIo {
-  return { ...fileIo(), randomness: systemRandomness, operator: operator(), readInput: firstLine, interruption }
+  return {
+    ...fileIo(),
+    randomness: systemRandomness,
+    operator: operator(),
+    readInput: () => firstLine('Subject: '),
+    interruption,
+  }
 }
 
 /** Lets a command clean up; a second signal changes nothing, and SIGKILL is always there. */
@@ -93,8 +99,8 @@ function loginUidOf(): number | undefined {
 }
 
 /** Up to the first line break, so that somebody at a keyboard need not end the input. */
-async function firstLine(): Promise<Uint8Array> {
-  if (process.stdin.isTTY) process.stderr.write('Subject: ')
+export async function firstLine(prompt: string): Promise<Uint8Array> {
+  if (process.stdin.isTTY) process.stderr.write(prompt)
   const parts: Buffer[] = []
   let size = 0
   for await (const part of process.stdin as AsyncIterable<Buffer>) {

@@ -1,65 +1,138 @@
+import type { ExitCodes, Program } from '../../device/command-line/command.ts'
 import { modelInspectCommand } from '../../models/package/inspect.ts'
+import { auditExitCodes } from '../audit/command-io.ts'
 import { auditExportCommand } from '../audit/export-command.ts'
+import { leafKinds } from '../audit/leaf.ts'
 import { auditSearchCommand } from '../audit/search-command.ts'
 import { auditShowCommand } from '../audit/show-command.ts'
-import { auditVerifyCommand } from '../audit/verify-command.ts'
+import { auditVerifyCommand, verifyExitCodes } from '../audit/verify-command.ts'
+import { RELEASE } from '../release.ts'
+import { boxCommands } from './box-commands.ts'
 import type { Command } from './command.ts'
 import { auditIo, auditSite, fileIo } from './command-context.ts'
+import { decisionShow } from './decision-show-command.ts'
 import { deviceCommands } from './device-commands.ts'
 import { modelAuthoringCommands } from './model-authoring-commands.ts'
 import { modelCommands } from './model-commands.ts'
 import { modelScore } from './model-score-command.ts'
 import { replayCommand } from './replay-command.ts'
 
-/** Every command of `wardstone`: to add one, add its line. */
-export const commands: readonly Command[] = [
+const COULD_NOT_RUN = { [auditExitCodes.couldNotRun]: 'could not run' } as const
+const NOTHING_FOUND = { [auditExitCodes.nothingFound]: 'nothing found' } as const
+
+/** Options by which leaves are chosen, and those about whom. */
+const selection = {
+  from: 'text',
+  to: 'text',
+  model: 'text',
+  outcome: 'text',
+  alert: ['yes', 'no'],
+  client: 'text',
+  kind: leafKinds,
+  'subject-stdin': 'flag',
+  'subject-file': 'file',
+  pseudonym: 'text',
+} as const
+
+const auditCommands: readonly Command[] = [
   {
     name: 'audit show',
     synopsis: 'ID | --leaf N',
     summary: 'one decision whole, or one leaf with its hash and place',
+    operand: 'text',
+    options: { leaf: 'text', json: 'flag' },
+    exitCodes: { ...NOTHING_FOUND, ...COULD_NOT_RUN },
     run: (args, site) => auditShowCommand(args, () => auditSite(site), auditIo()),
   },
   {
     name: 'audit search',
     synopsis: '[options]',
     summary: 'who saw a patient, what a model said, what a client did',
+    options: { ...selection, limit: 'text', after: 'text', json: 'flag' },
+    exitCodes: { ...NOTHING_FOUND, ...COULD_NOT_RUN },
     run: (args, site) => auditSearchCommand(args, () => auditSite(site), auditIo()),
   },
   {
     name: 'audit export',
     synopsis: '--output FILE [options]',
     summary: 'write leaves to a file that stands as evidence',
+    options: {
+      ...selection,
+      output: 'file',
+      force: 'flag',
+      format: ['ndjson', 'csv'],
+      'with-records': 'flag',
+      json: 'flag',
+    },
+    exitCodes: COULD_NOT_RUN,
     run: (args, site) => auditExportCommand(args, () => auditSite(site), auditIo()),
   },
   {
     name: 'audit verify',
     synopsis: '[--checkpoint FILE]',
     summary: 'recompute the audit log from its records and say what was found',
+    options: { checkpoint: 'file', json: 'flag' },
+    exitCodes: verifyMeanings(),
     run: (args, site) => auditVerifyCommand(args, () => auditSite(site), fileIo()),
-  },
-  replayCommand,
-  ...modelCommands,
-  ...modelAuthoringCommands,
-  ...deviceCommands,
-  modelScore,
-  {
-    name: 'model inspect',
-    synopsis: 'FILE',
-    summary: 'show what a package says it is',
-    run: (args) => modelInspectCommand(args, fileIo()),
   },
 ]
 
-/** The command that the first words name, with what is left of the arguments. */
-export function findCommand(args: readonly string[]): { command: Command; rest: readonly string[] } | undefined {
-  for (const command of commands) {
-    const words = command.name.split(' ')
-    if (words.every((word, place) => args[place] === word)) return { command, rest: args.slice(words.length) }
-  }
-  return undefined
+function verifyMeanings(): ExitCodes {
+  const { sound: _, usage: __, 'could-not-run': couldNotRun, ...findings } = verifyExitCodes
+  const found = Object.entries(findings).map(([name, code]) => [code, `the log: ${name.replace('-', ' ')}`] as const)
+  return { ...Object.fromEntries(found), [couldNotRun]: COULD_NOT_RUN[auditExitCodes.couldNotRun] }
 }
 
+const modelInspect: Command = {
+  name: 'model inspect',
+  synopsis: 'FILE',
+  summary: 'show what a package says it is',
+  operand: 'file',
+  options: { json: 'flag', image: 'file', grant: 'file', 'vendor-key': 'file', 'fleet-key': 'file' },
+  exitCodes: { 1: 'failed or refused' },
+  run: (args) => modelInspectCommand(args, fileIo()),
+}
+
+/** Every command of `wardstone`: to add one, add its line. */
+export const commands: readonly Command[] = [
+  boxCommands.status,
+  boxCommands.watch,
+  boxCommands.decisionCreate,
+  decisionShow,
+  boxCommands.decisionOutput,
+  boxCommands.decisionFeedback,
+  replayCommand,
+  ...auditCommands,
+  ...modelCommands,
+  boxCommands.modelShow,
+  modelInspect,
+  modelScore,
+  ...modelAuthoringCommands,
+  boxCommands.deviceStatus,
+  ...deviceCommands,
+]
+
 export const DEFAULT_SITE = '.wardstone'
+
+/** `wardstone` as its help, its completion and docs/cli.md know it. */
+export const wardstoneProgram: Program<string> = {
+  name: 'wardstone',
+  release: RELEASE,
+  purpose: 'What an operator does at a box, or as a client of one: decisions, the audit log, models, the machine.',
+  everywhere: { site: 'folder' },
+  notes: `--site DIR is the folder with runtime.json and updater.json (default ${DEFAULT_SITE}): for commands that work at the box itself.
+status, watch, decision create, output and feedback, model show and device status ask the box over HTTPS, from anywhere, as
+whoever the client certificate names. Each command explains itself, with examples, by --help; most take --json.
+`,
+  examples: [
+    'wardstone status --client engineer.json',
+    'wardstone audit verify',
+    'wardstone audit search --site /var/lib/wardstone --client ward-3-monitor --json',
+    'wardstone model install .wardstone/updates/news2-1.0.1',
+    'source <(wardstone completion bash)',
+  ],
+  commands,
+}
 
 /** Takes --site out of the arguments, wherever it stands before `--`. @returns undefined when it has no value */
 export function takeSite(args: readonly string[]): { site: string; others: readonly string[] } | undefined {
@@ -70,27 +143,4 @@ export function takeSite(args: readonly string[]): { site: string; others: reado
   const site = isJoined ? args[at]?.slice('--site='.length) : args[at + 1]
   if (site === undefined || site === '' || (!isJoined && site.startsWith('--'))) return undefined
   return { site, others: args.toSpliced(at, isJoined ? 1 : 2) }
-}
-
-export function helpText(): string {
-  const heads = commands.map(({ name, synopsis }) => `${name} ${synopsis}`)
-  const width = Math.max(...heads.map((head) => head.length))
-  const lines = commands.map(({ summary }, place) => `  ${heads[place]?.padEnd(width)}  ${summary}\n`).join('')
-  return `Usage: wardstone <command> [--site DIR] [options]
-
-Commands:
-${lines}  ${'version'.padEnd(width)}  print the release
-  ${'help'.padEnd(width)}  print this
-
---site DIR is the folder with runtime.json (default ${DEFAULT_SITE}). Each command explains itself, with examples, by --help;
-most take --json.
-
-Examples:
-  npm run wardstone -- audit verify
-  npm run wardstone -- audit search --site /var/lib/wardstone --client ward-3-monitor --json
-  npm run wardstone -- model inspect .wardstone/updates/news2-1.0.1/package.wspkg
-  npm run wardstone -- model install .wardstone/updates/news2-1.0.1
-
-Exit status: 0 all well, 2 wrong usage; each command's --help lists its own.
-`
 }

@@ -1,9 +1,6 @@
-/** A command gets its arguments without its own name and without --site, and answers --help itself. @returns the exit code */
-export type CommandRun = (args: readonly string[], site: string) => Promise<number>
+import type { Command as CommandOf } from '../../device/command-line/command.ts'
 
-export interface Command {
-  readonly name: string
-  readonly synopsis: string
-  readonly summary: string
-  readonly run: CommandRun
-}
+/** A command of `wardstone`: it is given the folder of the site (--site). */
+export type Command = CommandOf<string>
+/** @returns the exit code */
+export type CommandRun = Command['run']

@@ -42,6 +42,10 @@ Shows a certificate of this device: whose it is, until when, when the next one w
   --key FILE    the key (default SITE/${KEY}); the certificate lies beside it as .pem
   --json        JSON on standard output
 
+Examples:
+  wardstone device identity
+  wardstone device identity --key /etc/wardstone/egress/egress.key --json
+
 Exit codes: 0 in order, 10 expires soon, 11 expired or not valid yet, 12 cannot be used, 2 wrong usage.
 `
 
@@ -50,12 +54,20 @@ export const deviceCommands: readonly Command[] = [
     name: 'device request',
     synopsis: '--name NAME',
     summary: 'make a key on this device and a request for its certificate',
+    options: { name: 'text', key: 'file', json: 'flag' },
+    exitCodes: { [exitCodes.failed]: 'failed or refused' },
     run: deviceRequest,
   },
   {
     name: 'device identity',
     synopsis: '[--key FILE]',
     summary: 'a certificate of this device: whose, until when, does it fit its key',
+    options: { key: 'file', json: 'flag' },
+    exitCodes: {
+      [exitCodes.expiresSoon]: 'the certificate expires soon',
+      [exitCodes.expired]: 'the certificate has expired, or is not valid yet',
+      [exitCodes.unusable]: 'the certificate cannot be used',
+    },
     run: deviceIdentity,
   },
   providerCommand,

@@ -129,6 +129,7 @@ function codeOf(error: unknown): string {
   return isWardstoneError(error) ? error.code : 'internal'
 }
 
-function isArgumentFault(error: unknown): error is Error {
+/** What `parseArgs` throws. */
+export function isArgumentFault(error: unknown): error is Error {
   return error instanceof Error && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS')
 }

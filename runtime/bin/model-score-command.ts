@@ -80,6 +80,12 @@ export const modelScore: Command = {
   name: 'model score',
   synopsis: 'MODEL --data DIR [options]',
   summary: 'measure a model on ICU stays with known outcome',
+  operand: 'folder',
+  options: {
+    ...{ data: 'file', 'alert-at': 'text', stays: 'text', seed: 'text', draws: 'text' },
+    json: 'flag',
+  },
+  exitCodes: { [scoreExitCodes.failed]: 'failed or refused', [scoreExitCodes.interrupted]: 'interrupted' },
   run: async (args, site) => {
     const interruption = new AbortController()
     process.once('SIGINT', () => interruption.abort())

@@ -27,6 +27,9 @@ export const providerCommand: Command = {
   name: 'device providers',
   synopsis: '[NAME...] [--json]',
   summary: 'which execution providers this device has, and what the others lack',
+  operand: names,
+  options: { json: 'flag' },
+  exitCodes: { [exitCodes.missing]: 'a provider is not there' },
   run: async (args) => {
     const { text, isFault, code } = answer(args, thisSite())
     if (isFault) process.stderr.write(text)

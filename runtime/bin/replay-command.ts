@@ -12,7 +12,6 @@ import type { AuditLog, AuditSite } from '../audit/audit-log.ts'
 import { AuditCommandError } from '../audit/command-errors.ts'
 import { type AuditIo, auditExitCodes, runAuditCommand } from '../audit/command-io.ts'
 import { recordOperatorEvent } from '../audit/operator-evidence.ts'
-import { member } from '../audit/query.ts'
 import { type RuntimeConfig, runtimeConfigSchema } from '../config.ts'
 import { ActivationError } from '../decisions/activation-errors.ts'
 import { DecisionError } from '../decisions/errors.ts'
@@ -26,12 +25,13 @@ import { pinnedTrust } from '../models.ts'
 import { SiteFiles } from '../site-files.ts'
 import type { Command } from './command.ts'
 import { auditIo, auditSite } from './command-context.ts'
+import { contentOf } from './recorded.ts'
 
 /** Beside those of the audit commands: an answer that differs from the record must be told from one that cannot be given. */
 const DIFFERENT = 11
 const NOT_REPRODUCIBLE = 12
 
-const USAGE = `usage: wardstone decision replay ID [--image PATH]... [--json]
+const USAGE = `Usage: wardstone decision replay ID [--image PATH]... [--json]
 
 Makes a decision again from its record: the package that made it is verified and opened from the store, what was sent is taken along
 the path at its own moment, and what comes out is held against what was recorded, to the last bit. The explanation too, with its seed.
@@ -41,8 +41,9 @@ The reading is recorded before anything is shown; no value of the patient is sho
                 with the decision. They must be the very files that the record has the hashes of.
   --json        one JSON object
 
-Example:
+Examples:
   wardstone decision replay 7a1c0d52-93f1-4c37-9a51-0f3c51b7a9e4
+  wardstone decision replay 7a1c0d52-93f1-4c37-9a51-0f3c51b7a9e4 --image series/ --json
 
 Exit codes: 0 the same, 11 different, 12 a fault of the moment that cannot be made again, 1 there is no such decision, or its
 subject was erased, 2 wrong usage, 20 could not run (such as a package that is gone, or was revoked).
@@ -53,6 +54,14 @@ export const replayCommand: Command = {
   name: 'decision replay',
   synopsis: 'ID [--image PATH]... [--json]',
   summary: 'make a decision again from its record, and say whether it is the same',
+  operand: 'text',
+  options: { image: 'file', json: 'flag' },
+  exitCodes: {
+    [auditExitCodes.nothingFound]: 'nothing found',
+    [DIFFERENT]: 'it comes out different',
+    [NOT_REPRODUCIBLE]: 'a fault of the moment, which cannot be made again',
+    [auditExitCodes.couldNotRun]: 'could not run',
+  },
   run: (args, site) => {
     const io = auditIo()
     return runAuditCommand(
@@ -153,15 +162,6 @@ function filesOf(paths: readonly string[]): AsyncIterable<Uint8Array>[] {
       : [path],
   )
   return all.map((path) => createReadStream(path))
-}
-
-type Body = ReturnType<AuditLog['search']['bodyById']>
-
-/** What a record says, once its leaf has been found to have committed to it; undefined for a subject that was erased. */
-function contentOf(log: AuditLog, body: Body): unknown {
-  const stored = body === undefined || body.index >= log.checkpoint.size ? undefined : log.search.at(body.index)
-  if (body === undefined || stored === undefined) return undefined
-  return member(log.open(body, log.check(stored).leaf)?.record, 'content')
 }
 
 function laterExplanation(log: AuditLog, id: string): Explanation | undefined {

@@ -11,7 +11,7 @@ import { type RuntimeConfig, runtimeConfigSchema } from '../config.ts'
 const HELP = `Usage: runtime --config FILE [--port N] [--stop-with-parent]
 
 Starts the decision service described by FILE and serves until SIGTERM or SIGINT.
-Standard output says "ready URL" once every model is loaded or refused; the log goes to standard error, one JSON object a line.
+Standard output says "ready URL" once every model is loaded or refused, after "grpc HOST:PORT" where there is gRPC; the log goes to standard error, one JSON object a line.
 
   --config FILE        the configuration (JSON)
   --port N             listen on this port instead of the configured one
@@ -47,7 +47,8 @@ async function main(): Promise<number> {
     randomness: systemRandomness,
     log,
   })
-  const loaded = runtime.loaded.then(() => service.ready(`ready ${runtime.url}`))
+  const said = runtime.grpc === undefined ? '' : `grpc ${runtime.grpc}\n`
+  const loaded = runtime.loaded.then(() => service.ready(`${said}ready ${runtime.url}`))
   await Promise.race([service.stopAsked, loaded.then(() => service.stopAsked)])
   log.info('stopping')
   await runtime.stop()

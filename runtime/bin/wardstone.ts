@@ -1,31 +1,23 @@
+import { commonExitCodes } from '../../device/command-line/command.ts'
+import { runProgram } from '../../device/command-line/program.ts'
 import { errorCode } from '../../device/platform/errors.ts'
-import { RELEASE } from '../release.ts'
-import { findCommand, helpText, takeSite } from './command-table.ts'
+import { takeSite, wardstoneProgram } from './command-table.ts'
 
 async function main(args: readonly string[]): Promise<number> {
-  const [first] = args
-  if (first === undefined) return say(helpText(), process.stderr, 2)
-  if (first === 'help' || first === '--help' || first === '-h') return say(helpText())
-  if (first === 'version' || first === '--version') return say(`${RELEASE}\n`)
   const taken = takeSite(args)
-  if (taken === undefined) return say(`wardstone: --site needs a folder\n\n${helpText()}`, process.stderr, 2)
-  const found = findCommand(taken.others)
-  if (found === undefined) return say(`wardstone: there is no such command\n\n${helpText()}`, process.stderr, 2)
-  return found.command.run(found.rest, taken.site)
+  if (taken === undefined) {
+    process.stderr.write('wardstone: --site needs a folder. "wardstone help" explains it.\n')
+    return commonExitCodes.usage
+  }
+  return await runProgram(wardstoneProgram, taken.others, taken.site, process)
 }
 
-function say(text: string, stream: NodeJS.WriteStream = process.stdout, code = 0): number {
-  stream.write(text)
-  return code
-}
-
-const READER_GONE = 141
 const NOT_WRITTEN = 20
 
 /** An answer that did not get out whole is none, so it never ends with 0: whoever relies on `verify` reads the status. */
 function endUnwritten(error: NodeJS.ErrnoException): never {
   // As a program ends that the signal of a closed pipe ended (`| head`): 128 + SIGPIPE, without a word.
-  if (error.code === 'EPIPE') process.exit(READER_GONE)
+  if (error.code === 'EPIPE') process.exit(commonExitCodes.readerGone)
   process.stderr.write(`The answer could not be written. [${error.code ?? 'internal'}]\n`)
   process.exit(NOT_WRITTEN)
 }

@@ -18,6 +18,7 @@ import { explain, pending, unexplained } from './explain.ts'
 import { askGatekeepers } from './gates.ts'
 import { takeImage } from './image-intake.ts'
 import type { GateRecord } from './image-record.ts'
+import type { LiveDecisions } from './live-decisions.ts'
 import { advisoryFor, narrateRefusal, narrateResult } from './narrate.ts'
 import type { Models } from './slot-registry.ts'
 import { type AlertHistory, alertStands } from './standing-alert.ts'
@@ -33,6 +34,8 @@ export interface DecisionRoom {
   readonly explanations?: { add(decisionId: string): void } | undefined
   /** Where images are decoded; without it a decision takes none. */
   readonly images?: Pick<ImageDecoder, 'prepare'> | undefined
+  /** Where those look who watch what is decided. */
+  readonly live?: Pick<LiveDecisions, 'add'> | undefined
   readonly clock: Clock
   readonly log: Log
   /** Draws the id of a decision or a feedback. */
@@ -78,6 +81,7 @@ export async function decide(request: DecisionRequest, caller: Principal, room: 
     await decisionEvidence(decision, model.manifest, { ...request, ...taken }, caller, assessed, decidedAtMs),
   )
   if (decision.explanation?.method === 'pending') room.explanations?.add(decision.decisionId)
+  room.live?.add(decision, model)
   room.log.info('decision', {
     decisionId: decision.decisionId,
     model: model.slot,
@@ -111,11 +115,11 @@ export async function assess(
     const tensors = preprocess(guarded, contract, nowMs)
     watch.lap('guard')
     if (image !== undefined && image.gatekeepers.length > 0) {
-      gates = await askGatekeepers(image.gatekeepers, image.own.facts, { nowMs, deadlineMs, client })
+      const answer = await askGatekeepers(image.gatekeepers, image.own.facts, { nowMs, deadlineMs, client })
+      gates = answer.records
       watch.lap('gate')
+      if (answer.refusal !== undefined) throw answer.refusal
     }
-    const stopped = gates.find(({ passed }) => !passed)
-    if (stopped !== undefined) throw new Refusal('image_implausible', { about: stopped.reason })
     const raw = await model.worker.run(tensors, deadlineMs, client)
     watch.lap('infer')
     const assessment = postprocess(raw, contract, stands)

@@ -30,9 +30,11 @@ export function leaseGatekeepers(
   return [...bySlot].map(([slot, own]) => ({ slot, model: leaseOrNothing(slot, models, leases), gates: own }))
 }
 
+/** A model that takes no image cannot look at one: it stands before nothing, as one that does not run. */
 function leaseOrNothing(slot: string, models: Models, leases: DisposableStack): ActiveModel | undefined {
   try {
-    return leases.use(models.lease(slot)).model
+    const { model } = leases.use(models.lease(slot))
+    return model.manifest.contract.image === undefined ? undefined : model
   } catch (error) {
     if (error instanceof DecisionError) return undefined
     throw error
@@ -47,23 +49,40 @@ export interface GateRun {
   readonly client: string
 }
 
-/**
- * Asks every gatekeeper. What each said is part of the record, whether the image passed or not.
- * @throws Refusal image_gate_unavailable, about the slot; or what a gatekeeper refuses the image with
- */
+/** What the gatekeepers said, as it is recorded, and what the image is refused with when one of them does not let it pass. */
+export interface GateAnswer {
+  readonly records: readonly GateRecord[]
+  readonly refusal: Refusal | undefined
+}
+
+/** Asks one gatekeeper after the other, until one does not let the image pass. What each said is part of the record. */
 export async function askGatekeepers(
   keepers: readonly Gatekeeper[],
   facts: ImageFacts,
   run: GateRun,
-): Promise<readonly GateRecord[]> {
+): Promise<GateAnswer> {
   const records: GateRecord[] = []
   for (const keeper of keepers) {
-    const { model } = keeper
+    const { records: own, refusal } = await answerOf(keeper, facts, run)
+    records.push(...own)
+    if (refusal !== undefined) return { records, refusal }
+  }
+  return { records, refusal: undefined }
+}
+
+async function answerOf(keeper: Gatekeeper, facts: ImageFacts, run: GateRun): Promise<GateAnswer> {
+  const { model } = keeper
+  try {
     if (model === undefined) throw unavailable(keeper)
     const { outputs } = await ask(keeper, model, facts, run)
-    records.push(...keeper.gates.map((gate) => judge(gate, outputs, model, keeper)))
+    const records = keeper.gates.map((gate) => judge(gate, outputs, model, keeper))
+    const stopped = records.find(({ passed }) => !passed)
+    return { records, refusal: stopped && new Refusal('image_implausible', { about: stopped.reason }) }
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error
+    if (model === undefined || error.code === 'image_gate_unavailable') return { records: [], refusal: error }
+    return { records: keeper.gates.map((gate) => refusedBy(gate, error, model)), refusal: inOtherWords(error, keeper) }
   }
-  return records
 }
 
 async function ask(keeper: Gatekeeper, model: ActiveModel, facts: ImageFacts, run: GateRun): Promise<Assessment> {
@@ -82,10 +101,27 @@ async function ask(keeper: Gatekeeper, model: ActiveModel, facts: ImageFacts, ru
 function judge(gate: ImageGate, outputs: Assessment['outputs'], model: ActiveModel, keeper: Gatekeeper): GateRecord {
   const value = outputs[gate.output]?.values[0]
   if (value === undefined) throw unavailable(keeper)
-  const { modelId, version } = model.manifest
-  const { packageHash } = model
   const passed = value >= gate.low && value <= gate.high
-  return { model: modelId, version, packageHash, output: gate.output, value, passed, reason: gate.reason }
+  return { ...recordOf(gate, model), value, passed, refusal: null }
+}
+
+function refusedBy(gate: ImageGate, { code, about }: Refusal, model: ActiveModel): GateRecord {
+  return { ...recordOf(gate, model), value: null, passed: false, refusal: { code, about: about ?? null } }
+}
+
+function recordOf({ output, reason }: ImageGate, { manifest, packageHash }: ActiveModel) {
+  const { modelId, version } = manifest
+  return { model: modelId, version, packageHash, output, reason }
+}
+
+/**
+ * What a gatekeeper holds against the image is said as it is. Of its inputs and its population the sender knows nothing: the
+ * one keeps it from answering, the other is what the gate is there for.
+ */
+function inOtherWords(refusal: Refusal, keeper: Gatekeeper): Refusal {
+  if (refusal.code.startsWith('input_')) return unavailable(keeper, refusal)
+  if (refusal.code !== 'population_excluded') return refusal
+  return new Refusal('image_implausible', { about: keeper.gates[0]?.reason ?? keeper.slot, cause: refusal })
 }
 
 function unavailable({ slot }: Pick<Gatekeeper, 'slot'>, cause?: unknown): Refusal {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { Phi } from '../../device/platform/phi.ts'
+import type { Contract } from '../../models/contract/schema.ts'
 import type { Principal } from '../access/principal.ts'
 import { ImageError } from '../images/errors.ts'
 import { InferenceError } from '../inference/errors.ts'
@@ -72,6 +73,19 @@ describe('an image', () => {
     expect(other.decision.refusal?.code).toBe('image_of_another_subject')
     // Nothing of one patient goes on the record of another.
     expect(JSON.stringify(bench.written[1])).not.toMatch(/subject-7|ACC-1|1\.2\.3|e{64}/)
+  })
+
+  it('is refused where it names somebody and it cannot be told whom, whoever is named beside it', async () => {
+    const bench = new ImageBench()
+    bench.patientId = undefined
+    bench.isPatientUnreadable = true
+    const { decision } = await decided(bench)
+    expect(decision.refusal).toMatchObject({ code: 'image_subject_unreadable', about: 'image' })
+    expect(JSON.stringify(bench.written)).not.toMatch(/ACC-1|e{64}/)
+    expect(await replayDecision(bench.record(), undefined, bench.model, bench.clock)).toMatchObject({
+      outcome: 'not reproducible',
+    })
+    await expect(decided(bench, { subject: undefined })).rejects.toMatchObject({ code: 'subject_missing' })
   })
 
   it('decides nothing where nobody says whom it is about', async () => {
@@ -211,6 +225,64 @@ describe('a model that looks at the image first', () => {
     const silent = new ImageBench(imageContract([{ ...gates[0], output: 'unknown' }]))
     expect((await decided(silent)).decision.refusal?.code).toBe('image_gate_unavailable')
     expect([...absent.order, ...failing.order, ...silent.order]).not.toContain('radiograph')
+  })
+})
+
+describe('what a model that looks at the image first holds against it by its own contract', () => {
+  const gates = [{ model: 'gate', output: 'finding', low: 0.5, high: 1, reason: 'not a frontal chest radiograph' }]
+  const open = imageContract(gates)
+  /** Takes any image itself: what is refused is refused by the other model. */
+  const unguarded: Contract = { ...open, image: { ...open.image!, guards: [] } }
+  const replayed = (bench: ImageBench) => replayDecision(bench.record(), undefined, bench.model, bench.clock)
+
+  it('is said as it is, is in the record under that model, and does not accuse the record when it is replayed', async () => {
+    const bench = new ImageBench(unguarded)
+    bench.facts = imageFacts({ modality: 'CT' })
+    const { decision } = await decided(bench)
+    expect(decision.refusal).toMatchObject({ code: 'image_attribute_excluded', about: 'modality' })
+    expect(bench.order).toEqual([])
+    const [gate] = bench.record().gates ?? []
+    expect(gate).toMatchObject({ value: null, passed: false, packageHash: 'a'.repeat(64), output: 'finding' })
+    expect(gate?.refusal).toEqual({ code: 'image_attribute_excluded', about: 'modality' })
+    expect(await replayed(bench)).toEqual({ outcome: 'not reproducible', explanation: 'not recorded' })
+  })
+
+  it('stands for the reason of the gate where it is about the patient', async () => {
+    const elderly = imageContract([], {
+      population: {
+        description: 'The old.',
+        criteria: [{ rule: 'at-least', input: 'age', value: 65, reason: 'under 65' }],
+      },
+    })
+    const bench = new ImageBench(unguarded, elderly)
+    const { decision } = await decided(bench)
+    expect(decision.refusal).toMatchObject({ code: 'image_implausible', about: 'not a frontal chest radiograph' })
+    expect(bench.record().gates).toMatchObject([{ refusal: { code: 'population_excluded', about: 'under 65' } }])
+    expect(await replayed(bench)).toMatchObject({ outcome: 'not reproducible' })
+  })
+
+  it('is no answer where it lacks an input that nobody can send to it', async () => {
+    const bench = new ImageBench(unguarded, imageContract())
+    bench.facts = imageFacts({ patientAgeYears: undefined })
+    const age = [{ value: 4, unit: 'a', atMs: bench.clock.nowMs() }]
+    const { decision } = await decided(bench, { inputs: { age } })
+    expect(decision.refusal).toMatchObject({ code: 'image_gate_unavailable', about: 'gate' })
+    expect(bench.record().gates).toMatchObject([{ refusal: { code: 'input_missing', about: 'age' } }])
+  })
+
+  it('is nothing where it takes no image: no steps of it are ordered, and the image is not let through', async () => {
+    const { image: _none, ...tabular } = imageContract()
+    const bench = new ImageBench(unguarded, tabular)
+    const { decision } = await decided(bench)
+    expect(decision.refusal).toMatchObject({ code: 'image_gate_unavailable', about: 'gate' })
+    expect(bench.plans).toHaveLength(1)
+  })
+
+  it('ends the asking: another that would be asked later does not hide it', async () => {
+    const two = [...gates, { ...gates[0], model: 'absent' }]
+    const bench = new ImageBench({ ...unguarded, image: { ...unguarded.image!, gates: two as typeof gates } })
+    bench.onGate = async () => probability(0.1)
+    expect((await decided(bench)).decision.refusal?.code).toBe('image_implausible')
   })
 })
 

@@ -91,9 +91,12 @@ function takenRequest(
     ...keeper,
     prepared: keeper.model === undefined ? undefined : others.shift(),
   }))
-  const named = spelling(Phi.reveal(received.identity).patientId ?? '')
+  const { patientId = '', isPatientUnreadable } = Phi.reveal(received.identity)
+  const named = spelling(patientId)
   const subject = sent ?? (SUBJECT.test(named) ? new Phi(named) : undefined)
   if (subject === undefined) throw new DecisionError('subject_missing')
+  // Whom it names it cannot be asked: that it is this patient is what somebody hopes.
+  if (isPatientUnreadable) return withoutImage(subject, new Refusal('image_subject_unreadable', { about: 'image' }))
   // An image under another patient's name: nothing of it goes on that patient's record.
   if (named !== '' && spelling(Phi.reveal(subject)) !== named)
     return withoutImage(subject, new Refusal('image_of_another_subject', { about: 'image' }))

@@ -43,8 +43,10 @@ export interface GateRecord {
   readonly version: string
   readonly packageHash: string
   readonly output: string
-  readonly value: number
+  /** Null where the model refused the image itself, and `refusal` says with what. */
+  readonly value: number | null
   readonly passed: boolean
+  readonly refusal: { readonly code: string; readonly about: string | null } | null
   /** What does not pass is, in the words of the contract of the model that was asked. */
   readonly reason: string
 }

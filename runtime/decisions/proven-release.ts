@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { setImmediate as breath } from 'node:timers/promises'
 import type { Clock } from '../../device/platform/clock.ts'
 import type { Log } from '../../device/platform/log.ts'
@@ -77,19 +78,30 @@ export async function proveRelease(
     // What is long in one piece is parted, so that the decisions that came meanwhile get their turn between the pieces.
     await breath()
     verifyGoldenVectors(vectors, manifest.contract)
-    const golden = await prepareGolden(vectors, manifest.contract, loader)
+    const golden = await prepareGolden(vectors, manifest.contract, { ...loader, verifyTime: limit.verifyTime })
     loader.admit(manifest.memoryBytes)
     // First, so that there is never more than one of its workers at a time.
     const randomised = await probeRandomised(opened, golden, loader)
     const site = thisSite()
     const find = (provider: ProviderOrder['provider']) => findProvider(provider, site)
     worker = await chooseProvider(manifest, find, (order) => proveWorker(opened, golden, order, loader))
-    verifyDependence(await probeExplanation(golden, manifest.contract, worker, clock), randomised, manifest, loader)
+    const own = await probeExplanation(golden, manifest.contract, worker, clock)
+    const explanationDependsOnModel = verifyDependence(own, randomised, manifest, loader)
     const unrehearsed = { slot, manifest, packageHash, worker, explanationMs: 0 }
     const explanationMs = await rehearse(unrehearsed, golden, clock)
-    const model = { ...unrehearsed, explanationMs }
     const loadMs = Math.round(clock.monotonicMs() - startedMs)
-    return { model, imageVersion, goldenVectors: golden.vectors.length, loadMs }
+    const goldenVectors = golden.vectors.length
+    const { provider } = await worker.ready()
+    const proof = {
+      at: new Date(clock.nowMs()).toISOString(),
+      goldenVectors,
+      largestDifference: null,
+      tolerance: manifest.tolerance[provider] ?? 0,
+      explanationDependsOnModel,
+      loadMs,
+      card: readCard(opened),
+    }
+    return { model: { ...unrehearsed, explanationMs, proof }, imageVersion, goldenVectors, loadMs }
   } catch (error) {
     await worker?.stop()
     throw error
@@ -103,17 +115,24 @@ export async function proveRelease(
  * Ten thousand vectors of ten minutes each would keep the other slots waiting for weeks: when the time is up, what is being
  * proven loses its worker, and fails by that.
  */
-function provingLimit(given: ReleaseLoader): Disposable & { readonly loader: ReleaseLoader } {
+function provingLimit(given: ReleaseLoader): Disposable & { readonly loader: ReleaseLoader; verifyTime(): void } {
   const workers: ModelWorker[] = []
+  let isOver = false
+  const verifyTime = () => {
+    if (isOver) throw new InferenceError('inference_self_test_failed', { about: 'time' })
+  }
   const timer = setTimeout(() => {
+    isOver = true
     given.log.warn('model.proving-late', { workers: workers.length })
     for (const worker of workers) void worker.stop()
   }, MAX_PROVING_MS)
   const started = (worker: ModelWorker) => {
     workers.push(worker)
     given.started(worker)
+    // What was decoded before there was a worker took all of it.
+    verifyTime()
   }
-  return { loader: { ...given, started }, [Symbol.dispose]: () => clearTimeout(timer) }
+  return { loader: { ...given, started }, verifyTime, [Symbol.dispose]: () => clearTimeout(timer) }
 }
 
 /**
@@ -144,17 +163,32 @@ async function probeRandomised(
   return []
 }
 
-/** @throws InferenceError inference_explanation_independent */
+const MAX_CARD_BYTES = 256 * 1024
+
+/** A model is no worse for a card that nobody can show; one that is damaged is refused like every damaged file. */
+function readCard(opened: OpenedPackage): string | null {
+  const file = opened.manifest.files.find(({ role }) => role === 'card')
+  if (file === undefined || file.length > MAX_CARD_BYTES) return null
+  const bytes = opened.readFile('card')
+  return isUtf8(bytes) ? bytes.toString('utf8') : null
+}
+
+/**
+ * @returns true where it depends, null where there is none or it could not be told
+ * @throws InferenceError inference_explanation_independent
+ */
 function verifyDependence(
   own: ExplanationProbe,
   randomised: ExplanationProbe,
   { modelId, contract }: OpenedPackage['manifest'],
   { log }: ReleaseLoader,
-): void {
-  if (contract.explanation.method === 'none') return
+): true | null {
+  if (contract.explanation.method === 'none') return null
   const found = judgeDependence(own, randomised)
   if (found === 'independent') throw new InferenceError('inference_explanation_independent')
-  if (found === 'unknown') log.warn('inference.randomisation-inconclusive', { model: modelId })
+  if (found !== 'unknown') return true
+  log.warn('inference.randomisation-inconclusive', { model: modelId })
+  return null
 }
 
 /** A worker on one provider that is warm and agrees with the golden vectors; none is left when it does not. */

@@ -28,8 +28,10 @@ export async function replayDecision(
   clock: Clock,
   image?: PreparedImage,
 ): Promise<Replay> {
-  const { decision } = record
-  if (decision.refusal !== null && isOfTheMoment(decision.refusal.code))
+  const { decision, gates = [] } = record
+  // Whatever its code is: another model refused the image, and is not asked again.
+  const isOfOthers = gates.some(({ passed }) => !passed)
+  if (decision.refusal !== null && (isOfOthers || isOfTheMoment(decision.refusal.code)))
     return { outcome: 'not reproducible', explanation: 'not recorded' }
   const assessed = await reassess(record, model, clock, image)
   // A fault of this moment says nothing of the record: a busy box must not accuse it.
@@ -43,7 +45,12 @@ export async function replayDecision(
 }
 
 /** What another model said of the image, and what kept it from being decoded, is in the record and was not this model's doing. */
-const OF_OTHERS: readonly string[] = ['image_implausible', 'image_gate_unavailable', 'image_of_another_subject']
+const OF_OTHERS: readonly string[] = [
+  'image_implausible',
+  'image_gate_unavailable',
+  'image_of_another_subject',
+  'image_subject_unreadable',
+]
 
 function isOfTheMoment(code: string): boolean {
   return Object.hasOwn(inferenceErrors, code) || Object.hasOwn(imageErrors, code) || OF_OTHERS.includes(code)

@@ -1,5 +1,6 @@
 import type { Contract, InputSpec } from '../../models/contract/schema.ts'
-import type { HealthReport, ModelSummary } from './service-types.ts'
+import { slotFindings } from './alarms.ts'
+import type { Alarm, HealthReport, ModelSummary } from './service-types.ts'
 import type { Models } from './slot-registry.ts'
 import type { ActiveModel, Slot } from './types.ts'
 
@@ -22,6 +23,7 @@ export function reportHealth(
   release: string,
   logSize: number,
   otherFaults: readonly string[] = [],
+  alarms: readonly Alarm[] = [],
 ): HealthReport {
   const models = [...slots].map(([slot, content]) => {
     if (content.state !== 'active')
@@ -29,11 +31,12 @@ export function reportHealth(
     const { state, restarts, isolation, provider } = content.model.worker.status()
     return { slot, state, restarts, isolation, provider: provider ?? null }
   })
-  const faults = [...[...slots].flatMap(([slot, content]) => faultsOf(slot, content)), ...otherFaults]
+  const faults = [...slotFindings(slots).map(({ fault }) => fault), ...otherFaults]
   const deciding = models.some(({ state }) => state === 'ready' || state === 'busy')
   return {
     status: deciding ? (faults.length === 0 ? 'ready' : 'degraded') : 'unavailable',
     faults,
+    alarms,
     release,
     logSize,
     models,
@@ -47,29 +50,6 @@ function stateOf({ state }: Exclude<Slot, { state: 'active' }>): 'starting' | 'u
 
 function faultOf(content: Exclude<Slot, { state: 'active' }>): string {
   return content.state === 'loading' ? 'model_loading' : content.fault
-}
-
-function faultsOf(slot: string, content: Slot): string[] {
-  if (content.state === 'loading') return [`${slot}: the model is being loaded and proven.`]
-  if (content.state === 'unavailable')
-    return [`${slot}: the model does not run (${content.fault}). See docs/errors.md for what to do.`]
-  const { worker, manifest, explanationMs } = content.model
-  const { state, isolation } = worker.status()
-  const { explanation } = manifest.contract
-  const faults: string[] = []
-  if (explanation.method === 'exact-shapley' && explanationMs > explanation.budgetMs)
-    faults.push(`${slot}: explanations follow their results; they take longer on this box than the package allows.`)
-  if (content.fault !== undefined)
-    faults.push(
-      `${slot}: the release that the store names does not run (${content.fault}); ${manifest.version}, which ran before, decides. See docs/errors.md for what to do.`,
-    )
-  if (state !== 'ready' && state !== 'busy')
-    faults.push(`${slot}: its worker is ${state}. Requests wait until their deadline.`)
-  if (isolation.level !== 'bubblewrap')
-    faults.push(
-      `${slot}: its worker is not isolated (${isolation.reason}). Install bubblewrap, or let it make user namespaces, and restart.`,
-    )
-  return faults
 }
 
 type Described = Omit<ModelSummary, 'candidate'>

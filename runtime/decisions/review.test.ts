@@ -8,8 +8,8 @@ import { giveFeedback, type RecordStore, readDecision } from './review.ts'
 import { SlotRegistry } from './slot-registry.ts'
 
 const position = { origin: 'test', leafIndex: 1, leafHash: 'f'.repeat(64) }
-const decision = { model: { id: 'sample' }, assessment: { alert: true } }
-const record = { kind: 'decision', decision, subject: 'subject-1', release: 3 }
+const decision = { model: { id: 'sample' }, assessment: { alert: true }, flags: [], explanation: null }
+const record = { kind: 'decision', decision, subject: 'subject-1', release: 3, observations: {}, features: {} }
 const words = (count: number) =>
   Array.from({ length: count }, (_, index) => ({
     content: {

@@ -1,4 +1,6 @@
 import type { JsonObject } from '../../device/platform/canonical-json.ts'
+import type { Contract, OutputSpec } from '../../models/contract/schema.ts'
+import { tensorBytes } from '../../models/contract/tensor.ts'
 import { authorise } from '../access/policy.ts'
 import type { Principal } from '../access/principal.ts'
 import type { AuditPosition } from '../audit/types.ts'
@@ -6,7 +8,16 @@ import { signedModel } from '../egress/outbound.ts'
 import type { DecisionRoom } from './decide.ts'
 import { DecisionError } from './errors.ts'
 import { keptTensor } from './image-record.ts'
-import type { DecisionReadAnswer, ExplainedEntry, Feedback, KeptOutput } from './service-types.ts'
+import type {
+  DecisionReadAnswer,
+  ExplainedEntry,
+  Feedback,
+  KeptImage,
+  KeptOutput,
+  ShownContract,
+} from './service-types.ts'
+import { seenTensor, shownImage } from './shown-image.ts'
+import { shownInputs } from './shown-inputs.ts'
 import type { DecisionRecord, ExplanationRecord } from './types.ts'
 
 /** Far below what the store returns, so that those still on their way when it is reached are shown as well. */
@@ -53,7 +64,57 @@ export async function readDecision(
   const explained = laterExplanation(about)
   // What waited when the box stopped, or found no place, is asked for by whoever reads it.
   if (record.decision.explanation?.method === 'pending' && explained === null) room.explanations?.add(decisionId)
-  return { decision: record.decision, audit: position, explained, feedback }
+  const contract = decidingContract(record, room.models)
+  const explanation = explained?.explanation ?? record.decision.explanation
+  return {
+    decision: record.decision,
+    audit: position,
+    explained,
+    feedback,
+    inputs: shownInputs(record, contract, explanation),
+    contract: contract === undefined ? null : shownContract(contract),
+    image: shownImage(record, contract),
+  }
+}
+
+/**
+ * Reads back what the model saw of an image. Recorded as the reading of its decision.
+ * @throws AccessError | DecisionError decision_unknown | image_unknown | image_not_kept | StorageError
+ */
+export async function readImage(
+  decisionId: string,
+  caller: Principal,
+  room: DecisionRoom & { readonly store: RecordStore },
+): Promise<KeptImage> {
+  authorise(caller, 'decision.read')
+  const { record } = requireRecord(decisionId, room.store)
+  await room.ledger.commit({ leaf: { kind: 'read', decision: decisionId, client: caller.clientId, role: caller.role } })
+  const seen = seenTensor(record.image, decidingContract(record, room.models))
+  if (seen === undefined) throw new DecisionError('image_unknown')
+  const tensor = await keptTensor(seen.kept)
+  if (tensor === undefined) throw new DecisionError('image_not_kept')
+  const { dtype, layout, dims, kept } = seen
+  return { dtype, layout, dims, sha256: kept.sha256, bytes: tensorBytes(tensor) }
+}
+
+/** Of the very package that decided, when it still stands in a slot or beside one. */
+function decidingContract({ decision }: DecisionRecord, { slots, candidate }: DecisionRoom['models']) {
+  const active = [...slots.values()].flatMap((slot) => (slot.state === 'active' ? [slot.model] : []))
+  const models = candidate === undefined ? active : [...active, candidate]
+  return models.find(({ packageHash }) => packageHash === decision.model.packageHash)?.manifest.contract
+}
+
+function shownContract({ outputs, validityMinutes }: Contract): ShownContract {
+  const drawn = outputs.map((output) => {
+    const labels = 'labels' in output ? output.labels : null
+    return [output.name, { range: rangeOf(output), labels }] as const
+  })
+  return { outputs: Object.fromEntries(drawn), validityMinutes }
+}
+
+function rangeOf(output: OutputSpec): { readonly low: number; readonly high: number } | null {
+  if (output.role === 'probability') return { low: 0, high: 1 }
+  return output.role === 'score' ? output.range : null
 }
 
 /**

@@ -4,6 +4,7 @@ import { errorCode } from '../../device/platform/errors.ts'
 import type { Log } from '../../device/platform/log.ts'
 import { readRegularFile } from '../../models/package/regular-file.ts'
 import { MAX_IMAGE_BYTES, verifyImageTargets } from '../../models/package/targets.ts'
+import type { RaisedAlarm } from './alarms.ts'
 import type { Slots } from './types.ts'
 
 export interface RevocationWatchOptions {
@@ -19,7 +20,9 @@ export interface RevocationWatchOptions {
 export interface RevocationWatch {
   /** Looks now, where the targets have changed, and keeps what they say. */
   look(): Promise<void>
-  /** One sentence for each slot whose release is revoked. */
+  /** One for each slot whose release is revoked. */
+  alarms(slots: Slots): RaisedAlarm[]
+  /** The same, one sentence each. */
   faults(slots: Slots): string[]
   stop(): void
 }
@@ -47,19 +50,29 @@ export function watchRevocation({ image, vendor, imageVersion, log }: Revocation
       log.warn('image-targets-unreadable', { code: errorCode(error) })
     }
   }
+  const alarms = (slots: Slots) =>
+    [...slots].flatMap(([slot, content]) =>
+      content.state === 'active' && revoked.has(content.model.packageHash)
+        ? [revokedAlarm(slot, content.model.manifest.version)]
+        : [],
+    )
   const timer = setInterval(() => void look(), LOOK_EVERY_MS).unref()
   return {
     look,
+    alarms,
     faults: (slots) =>
-      [...slots].flatMap(([slot, content]) =>
-        content.state === 'active' && revoked.has(content.model.packageHash)
-          ? [
-              `${slot}: the vendor has revoked ${content.model.manifest.version}, which decides until the runtime is started again. Install another release, or roll back.`,
-            ]
-          : [],
+      alarms(slots).map(
+        ({ slot, about, todo }) =>
+          `${slot}: the vendor has revoked ${about}, which decides until the runtime is started again. ${todo}`,
       ),
     stop: () => clearInterval(timer),
   }
+}
+
+function revokedAlarm(slot: string, version: string): RaisedAlarm {
+  const text = `The vendor has revoked ${version}, which decides until the runtime is started again.`
+  const todo = 'Install another release, or roll back.'
+  return { code: 'package_revoked', severity: 'limit', slot, about: version, text, todo }
 }
 
 function markOf(path: string): string {

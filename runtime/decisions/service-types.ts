@@ -1,6 +1,9 @@
+import type { Severity } from '../../device/platform/concern.ts'
 import type { Principal } from '../access/principal.ts'
 import type { AuditPosition } from '../audit/types.ts'
 import type { IsolationReport, ProviderReport, WorkerState } from '../inference/types.ts'
+import type { SeenTensor, ShownImage } from './shown-image.ts'
+import type { ShownInput } from './shown-inputs.ts'
 import type { DecisionAnswer, DecisionRequest, Explanation } from './types.ts'
 
 export interface Feedback {
@@ -27,6 +30,30 @@ export interface DecisionReadAnswer extends DecisionAnswer {
   /** Null unless the decision said `pending` and the explanation is there by now. */
   readonly explained: ExplainedEntry | null
   readonly feedback: readonly FeedbackEntry[]
+  readonly inputs: readonly ShownInput[]
+  /** What is needed to draw the result; null when the package that decided is gone. */
+  readonly contract: ShownContract | null
+  readonly image: ShownImage | null
+}
+
+export interface ShownContract {
+  readonly outputs: Readonly<
+    Record<
+      string,
+      {
+        readonly range: { readonly low: number; readonly high: number } | null
+        readonly labels: readonly { readonly value: number; readonly code: string; readonly text: string }[] | null
+      }
+    >
+  >
+  readonly validityMinutes: number
+}
+
+/** The image as the model saw it. */
+export interface KeptImage extends Omit<SeenTensor, 'kept'> {
+  readonly sha256: string
+  /** Little-endian, row-major. */
+  readonly bytes: Uint8Array
 }
 
 export interface ModelSummary {
@@ -65,10 +92,24 @@ export interface ModelSummary {
   } | null
 }
 
+/** Something that a person should see to, and since when it has been seen. */
+export interface Alarm {
+  readonly code: string
+  readonly severity: Severity
+  /** Null for what concerns the box as a whole. */
+  readonly slot: string | null
+  readonly text: string
+  readonly todo: string
+  /** RFC 3339; as of when this process first saw it. */
+  readonly since: string | null
+}
+
 export interface HealthReport {
   readonly status: 'ready' | 'degraded' | 'unavailable'
   /** One sentence a person can act on, per fault. */
   readonly faults: readonly string[]
+  /** The same and what is wrong with the machine, apart in words and what to do; the worst first. */
+  readonly alarms: readonly Alarm[]
   readonly release: string
   readonly logSize: number
   readonly models: readonly {
@@ -97,6 +138,8 @@ export interface DecisionService {
   read(decisionId: string, caller: Principal): Promise<DecisionReadAnswer>
   /** Recorded as the reading of a decision is. @throws DecisionError decision_unknown | output_unknown */
   readOutput(decisionId: string, output: string, caller: Principal): Promise<KeptOutput>
+  /** Recorded as the reading of a decision is. @throws DecisionError decision_unknown | image_unknown | image_not_kept */
+  readImage(decisionId: string, caller: Principal): Promise<KeptImage>
   giveFeedback(
     decisionId: string,
     feedback: Feedback,

@@ -32,6 +32,23 @@ export interface ActiveModel {
   readonly worker: ModelWorker
   /** How long its explanation took when it was rehearsed; above the package's budget it is left out. */
   readonly explanationMs: number
+  /** What showed that it does here what its package says. */
+  readonly proof?: ReleaseProof | undefined
+}
+
+export interface ReleaseProof {
+  /** RFC 3339. */
+  readonly at: string
+  readonly goldenVectors: number
+  /** The largest difference from a golden vector; null where it is not kept. */
+  readonly largestDifference: number | null
+  /** The largest that the package allows for the provider that runs it. */
+  readonly tolerance: number
+  /** Whether an explanation changes with the parameters of the model; null where there is none, or it could not be told. */
+  readonly explanationDependsOnModel: boolean | null
+  readonly loadMs: number
+  /** The package's card, where it is text that can be shown. */
+  readonly card: string | null
 }
 
 /** What stands in a slot: a model that decides, or the code of what keeps it from running. */

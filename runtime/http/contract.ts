@@ -1,9 +1,10 @@
 import { z } from 'zod'
 import { deviceState } from '../../device/outbound/device-state.ts'
-import type { DeviceReport } from '../../device/posture/device-report.ts'
-import type { DecisionReadAnswer, FeedbackEntry, HealthReport, ModelSummary } from '../decisions/service-types.ts'
-import type { DecisionAnswer } from '../decisions/types.ts'
+import { severities } from '../../device/platform/concern.ts'
+import { actions } from '../access/policy.ts'
+import { roles } from '../access/principal.ts'
 import { passReasons } from '../inference/types.ts'
+import { shownContractSchema, shownImageSchema, shownInputSchema } from './contract-reading.ts'
 import { decisionIdSchema } from './request-schemas.ts'
 
 /**
@@ -23,7 +24,7 @@ export const auditPositionSchema = z.strictObject({
     .meta({ description: 'SHA-256(0x00 ‖ leaf), RFC 6962 §2.1.' }),
 })
 
-const providerName = z.enum(['cpu', 'cuda', 'webgpu'])
+export const providerName = z.enum(['cpu', 'cuda', 'webgpu'])
 const providerSchema = z.strictObject({
   provider: providerName,
   runtime: z.string(),
@@ -39,28 +40,27 @@ const providerSchema = z.strictObject({
     .meta({ description: 'Providers that the package prefers, and why each does not run it here.' }),
 })
 
+export const assessedOutputSchema = z.strictObject({
+  role: z.enum(['score', 'probability', 'category', 'tensor', 'segmentation', 'contributions']),
+  display: z.string(),
+  unit: z.string(),
+  values: z.array(finite).meta({
+    description:
+      'Of a segmentation: how many elements have each label, in the order of the model’s labels. The labels themselves: GET /v1/decisions/{id}/outputs/{name}.',
+  }),
+  label: z.strictObject({ code: z.string(), text: z.string() }).nullable(),
+  dims: z
+    .array(z.int().min(0))
+    .optional()
+    .meta({ description: 'How the values of a tensor, or the labels of a segmentation, lie, row-major.' }),
+  sha256: z
+    .string()
+    .optional()
+    .meta({ description: 'Of the labels of a segmentation, one byte for each element, row-major.' }),
+})
+
 const assessmentSchema = z.strictObject({
-  outputs: z.record(
-    z.string(),
-    z.strictObject({
-      role: z.enum(['score', 'probability', 'category', 'tensor', 'segmentation', 'contributions']),
-      display: z.string(),
-      unit: z.string(),
-      values: z.array(finite).meta({
-        description:
-          'Of a segmentation: how many elements have each label, in the order of the model’s labels. The labels themselves: GET /v1/decisions/{id}/outputs/{name}.',
-      }),
-      label: z.strictObject({ code: z.string(), text: z.string() }).nullable(),
-      dims: z
-        .array(z.int().min(0))
-        .optional()
-        .meta({ description: 'How the values of a tensor, or the labels of a segmentation, lie, row-major.' }),
-      sha256: z
-        .string()
-        .optional()
-        .meta({ description: 'Of the labels of a segmentation, one byte for each element, row-major.' }),
-    }),
-  ),
+  outputs: z.record(z.string(), assessedOutputSchema),
   threshold: z
     .strictObject({ output: z.string(), alertAt: finite, clearBelow: finite.optional() })
     .nullable()
@@ -169,6 +169,13 @@ export const decisionReadAnswerSchema = z.strictObject({
     .nullable()
     .meta({ description: 'The explanation of a decision that said `pending`, once it is there.' }),
   feedback: z.array(feedbackEntrySchema),
+  inputs: z.array(shownInputSchema).meta({
+    description: 'In the order of the model’s contract; by the names on record where the package that decided is gone.',
+  }),
+  contract: shownContractSchema
+    .nullable()
+    .meta({ description: 'What is needed to draw the result; null when the package that decided is gone.' }),
+  image: shownImageSchema.nullable(),
 })
 
 export const feedbackAnswerSchema = z.strictObject({ feedbackId: decisionIdSchema, audit: auditPositionSchema })
@@ -224,6 +231,21 @@ export const modelsAnswerSchema = z.strictObject({ models: z.array(modelSummaryS
 export const healthAnswerSchema = z.strictObject({
   status: z.enum(['ready', 'degraded', 'unavailable']),
   faults: z.array(z.string()),
+  alarms: z
+    .array(
+      z.strictObject({
+        code: z.string(),
+        severity: z.enum(severities).meta({
+          description:
+            '`stop`: something does not decide. `limit`: it decides, less well or less safely. `watch`: see to it soon.',
+        }),
+        slot: z.string().nullable(),
+        text: z.string(),
+        todo: z.string(),
+        since: z.string().nullable().meta({ description: 'When this process first saw it.' }),
+      }),
+    )
+    .meta({ description: 'The faults, and what is wrong with the machine, each with what to do; the worst first.' }),
   release: z.string(),
   logSize: z.int().min(0),
   models: z.array(
@@ -313,6 +335,12 @@ export const deviceAnswerSchema = z.strictObject({
   faults: z.array(z.string()).meta({ description: 'What is wrong and what to do; docs/operations.md says more.' }),
 })
 
+export const whoAmIAnswerSchema = z.strictObject({
+  clientId: z.string(),
+  role: z.enum(roles),
+  actions: z.array(z.enum(actions)).meta({ description: 'What the policy of this box allows the role.' }),
+})
+
 type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonly<T[K]> } : T
 
 export type DecisionAnswerBody = DeepReadonly<z.infer<typeof decisionAnswerSchema>>
@@ -322,16 +350,5 @@ export type FeedbackAnswerBody = DeepReadonly<z.infer<typeof feedbackAnswerSchem
 export type ModelsAnswerBody = DeepReadonly<z.infer<typeof modelsAnswerSchema>>
 export type HealthAnswerBody = DeepReadonly<z.infer<typeof healthAnswerSchema>>
 export type DeviceAnswerBody = DeepReadonly<z.infer<typeof deviceAnswerSchema>>
+export type WhoAmIAnswerBody = DeepReadonly<z.infer<typeof whoAmIAnswerSchema>>
 export type ErrorAnswerBody = DeepReadonly<z.infer<typeof errorAnswerSchema>>
-
-/** Does not compile when the contract and the rooms behind it no longer describe the same thing. */
-type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : false) : false
-type Holds<T extends true> = T
-export type ContractMatchesRooms = [
-  Holds<Same<DecisionAnswerBody, DecisionAnswer>>,
-  Holds<Same<DecisionReadAnswerBody, DecisionReadAnswer>>,
-  Holds<Same<DecisionReadAnswerBody['feedback'][number], FeedbackEntry>>,
-  Holds<Same<ModelsAnswerBody['models'][number], ModelSummary>>,
-  Holds<Same<HealthAnswerBody, HealthReport>>,
-  Holds<Same<DeviceAnswerBody, DeviceReport>>,
-]

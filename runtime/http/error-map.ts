@@ -5,6 +5,7 @@ import { type ErrorTable, isWardstoneError } from '../../device/platform/errors.
 import { platformErrors } from '../../device/platform/platform-errors.ts'
 import { contractErrors, refusals } from '../../models/contract/errors.ts'
 import { packageErrors } from '../../models/package/errors.ts'
+import { controlErrors } from '../../models/store/control-errors.ts'
 import { accessErrors } from '../access/errors.ts'
 import { auditErrors } from '../audit/errors.ts'
 import { decisionErrors } from '../decisions/errors.ts'
@@ -54,6 +55,7 @@ const messages = {
   ...packageErrors,
   ...storageErrors,
   ...auditErrors,
+  ...controlErrors,
 } as const
 
 export type ErrorCode = keyof typeof messages
@@ -77,6 +79,7 @@ const statuses: Readonly<Record<ErrorCode, HttpStatus>> = {
   model_unknown: 404,
   subject_missing: 400,
   image_not_kept: 409,
+  image_unknown: 404,
   output_unknown: 404,
   feedback_limit: 409,
   model_loading: 503,
@@ -114,6 +117,10 @@ const statuses: Readonly<Record<ErrorCode, HttpStatus>> = {
   storage_full: 507,
   storage_locked: 503,
   storage_closed: 503,
+  ...all(controlErrors, 409),
+  control_job_unknown: 404,
+  control_release_unknown: 404,
+  control_slot_unknown: 404,
   request_malformed: 400,
   request_not_json: 400,
   request_name_repeated: 400,
@@ -126,9 +133,16 @@ const statuses: Readonly<Record<ErrorCode, HttpStatus>> = {
   request_headers_too_large: 431,
   request_timeout: 408,
   request_rate_limited: 429,
+  request_cross_site: 403,
+  page_unknown: 404,
   route_unknown: 404,
   method_not_allowed: 405,
   http_version_unsupported: 505,
+  change_not_confirmed: 409,
+  updater_unreachable: 503,
+  updater_failed: 502,
+  upload_disk_full: 507,
+  upload_failed: 500,
   server_stopping: 503,
   response_malformed: 500,
   // Never sent: they are only counted. The rows keep the table whole.

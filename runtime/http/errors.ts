@@ -15,9 +15,16 @@ export const httpErrors = {
   request_timeout: 'The request did not arrive in time.',
   request_rate_limited:
     'This client has too many requests in work, or asks too often. Try again after the time that is named.',
+  request_cross_site: "The request comes from another site's page.",
+  page_unknown: 'There is no such page on this box, or its web pages are not installed.',
   route_unknown: 'There is no such route. GET /v1/openapi.json lists the routes.',
   method_not_allowed: 'The route does not take this method.',
   http_version_unsupported: 'Only HTTP/1.1 is spoken here.',
+  change_not_confirmed: 'What would run afterwards is not what the request confirms. Nothing was changed.',
+  updater_unreachable: 'The updater of this box does not answer, so models cannot be changed now.',
+  updater_failed: 'The updater could not begin this, or answered something that cannot be read. Its log says why.',
+  upload_disk_full: 'The disk has no room for the release. Nothing was begun.',
+  upload_failed: 'The release could not be laid down on this box. Nothing was begun.',
   server_stopping: 'The box is stopping. Try again in a moment.',
   response_malformed: 'The answer did not follow the contract and was not sent.',
   tls_handshake_failed:

@@ -52,6 +52,19 @@ export interface HttpLimits {
   /** How slow a sender may be: what this side has waited for it, less this grace, over the bytes that came. */
   readonly uploadGraceMs: number
   readonly minUploadBytesPerSecond: number
+  /** Of a release that comes in: its package, each of its two metadata files, and how long this side waits for it. */
+  readonly maxReleaseBytes: number
+  readonly maxReleaseMetadataBytes: number
+  readonly releaseTimeoutMs: number
+  /** Streams of events that are open at the same time, and of them those of one client. */
+  readonly maxEventStreams: number
+  readonly maxEventStreamsPerClient: number
+  /** How often it is looked whether health has changed, and whether a reader may still read. */
+  readonly eventTickMs: number
+  /** The longest that nothing is said on a stream. */
+  readonly eventKeepMs: number
+  /** A reader that takes nothing for so long is cut. */
+  readonly eventStallMs: number
   /** What is read of a body that nobody wants any more, so that its sender sees the answer. */
   readonly maxUnreadBytes: number
   readonly unreadTimeoutMs: number
@@ -90,6 +103,14 @@ export const defaultLimits: HttpLimits = {
   uploadSilenceMs: 8000,
   uploadGraceMs: 8000,
   minUploadBytesPerSecond: 64 * 1024,
+  maxReleaseBytes: 4 * 1024 * 1024 * 1024,
+  maxReleaseMetadataBytes: 4 * 1024 * 1024,
+  releaseTimeoutMs: 3_600_000,
+  maxEventStreams: 128,
+  maxEventStreamsPerClient: 4,
+  eventTickMs: 2000,
+  eventKeepMs: 10_000,
+  eventStallMs: 15_000,
   maxUnreadBytes: 64 * 1024 * 1024,
   unreadTimeoutMs: 5000,
   drainMs: 10_000,

@@ -10,9 +10,19 @@ import type {
   HealthAnswerBody,
   ModelsAnswerBody,
   RefusedAnswerBody,
+  WhoAmIAnswerBody,
 } from './contract.ts'
+import type { LiveDecisionBody } from './contract-live.ts'
+import type { ModelDetailBody, ModelJobBody, ModelJobsBody, ModelStoreBody } from './contract-models.ts'
 import { errorAnswer, factsOf, messageOf } from './error-map.ts'
-import type { DecisionRequestBody, FeedbackRequestBody, ImageRequestBody } from './request-schemas.ts'
+import { modelExamples } from './openapi-model-examples.ts'
+import type {
+  ChangeRequestBody,
+  DecisionRequestBody,
+  FeedbackRequestBody,
+  ImageRequestBody,
+  InstallRequestBody,
+} from './request-schemas.ts'
 
 /** One example per body; the types hold them to the contract, a test holds them to the schemas. */
 const decisionId = '0f8c1e52-6f0e-4f5b-9d3c-2b7a51c0e9d4'
@@ -127,8 +137,17 @@ interface Examples {
   readonly DecisionReadAnswer: DecisionReadAnswerBody
   readonly FeedbackAnswer: FeedbackAnswerBody
   readonly ModelsAnswer: ModelsAnswerBody
+  readonly ModelDetail: ModelDetailBody
+  readonly ModelStore: ModelStoreBody
+  readonly ModelJobs: ModelJobsBody
+  readonly ModelJob: ModelJobBody
+  readonly ChangeRequest: ChangeRequestBody
+  readonly InstallRequest: InstallRequestBody
+  readonly CancelRequest: Readonly<Record<string, never>>
   readonly HealthAnswer: HealthAnswerBody
   readonly DeviceAnswer: DeviceAnswerBody
+  readonly WhoAmIAnswer: WhoAmIAnswerBody
+  readonly LiveDecision: LiveDecisionBody
   readonly ErrorAnswer: ErrorAnswerBody
 }
 
@@ -148,7 +167,28 @@ export const examples: Examples = {
   FeedbackRequest: { verdict: 'override', reason: 'The respiratory rate was counted during physiotherapy.' },
   DecisionAnswer: { decision, audit },
   RefusedAnswer: refused,
-  DecisionReadAnswer: { decision, audit, explained: null, feedback: [] },
+  DecisionReadAnswer: {
+    decision,
+    audit,
+    explained: null,
+    feedback: [],
+    inputs: [
+      {
+        name: 'respiratory-rate',
+        display: 'Respiratory rate',
+        kind: 'quantity',
+        unit: '/min',
+        range: { low: 0, high: 100 },
+        labels: null,
+        sent: [{ value: 21, unit: '/min', at: '2026-01-05T10:15:00.000Z' }],
+        used: [{ value: 21, at: '2026-01-05T10:15:00.000Z' }],
+        flags: [],
+        contribution: 'respiratory-rate',
+      },
+    ],
+    contract: { outputs: { total: { range: { low: 0, high: 20 }, labels: null } }, validityMinutes: 60 },
+    image: null,
+  },
   FeedbackAnswer: { feedbackId: '6a4b1d0e-2f33-4c55-8e77-9a0b1c2d3e4f', audit },
   ModelsAnswer: {
     models: [
@@ -182,9 +222,20 @@ export const examples: Examples = {
       },
     ],
   },
+  ...modelExamples,
   HealthAnswer: {
     status: 'ready',
     faults: [],
+    alarms: [
+      {
+        code: 'posture_swap',
+        severity: 'limit',
+        slot: null,
+        text: posture.swap.why,
+        todo: 'Switch it off.',
+        since: '2026-01-05T10:00:00.000Z',
+      },
+    ],
     release: '0.1.0',
     logSize: 42,
     models: [
@@ -198,5 +249,19 @@ export const examples: Examples = {
     ],
   },
   DeviceAnswer: device,
+  LiveDecision: {
+    at: decision.decidedAt,
+    slot: 'news2',
+    display: 'National Early Warning Score 2',
+    version: '1.0.0',
+    clinicalStatus: 'advisory',
+    outcome: 'scored',
+    refusal: null,
+    alert: false,
+    provider: 'cpu',
+    timings: decision.timings,
+    read: null,
+  },
+  WhoAmIAnswer: { clientId: 'monitor-1', role: 'bedside', actions: ['decision.create', 'models.read', 'health.read'] },
   ErrorAnswer: errorAnswer(factsOf('request_malformed', 'inputs.temperature[0].unit'), requestId),
 }

@@ -66,11 +66,3 @@ function fileSchema(type: (typeof fileTypes)[number]): Json {
     type === 'application/dicom' ? 'One DICOM file (PS3.10).' : 'One NIfTI-1 or NIfTI-2 file, plain or gzipped.'
   return { type: 'string', contentMediaType: type, description: words }
 }
-
-export const outputParameter: Json = {
-  name: 'name',
-  in: 'path',
-  required: true,
-  description: 'The name of an output of role `segmentation`.',
-  schema: { type: 'string', pattern: NAME },
-}

@@ -13,7 +13,8 @@ import { examples } from './openapi-examples.ts'
 import { type Route, type RouteName, routeNames, routes } from './routes.ts'
 import { createTestSite, type TestSite } from './testkit/certificates.ts'
 import type { TestClient } from './testkit/client.ts'
-import { keptLabels } from './testkit/fakes.ts'
+import { keptImage, keptLabels } from './testkit/fakes.ts'
+import { addressOf, askRoute } from './testkit/route-requests.ts'
 import { startTestServer, type TestServer } from './testkit/test-server.ts'
 
 interface Operation {
@@ -119,19 +120,28 @@ function printedRoutes({ app }: TestServer): string[] {
     })
 }
 
-const path = (route: Route) =>
-  route.path.replace(':id', examples.DecisionAnswer.decision.decisionId).replace(':name', 'tissue')
+const path = addressOf
 
 /** What brings a route to each status that the document lists for it. */
 const provocations: Readonly<Record<number, (route: Route, name: RouteName) => Promise<[number, string]>>> = {
   200: async (route, name) => send(await allowed(route), route, name),
+  202: async (route, name) => send(await allowed(route), route, name),
   400: async (route, name) => send(await allowed(route), route, name, '?q=1'),
   401: async (route, name) => send(server.client(await site.device('box')), route, name),
   403: async (route, name) => {
     const role = roles.find((candidate) => !isAllowed(candidate, route.action))
-    return send(await server.as(role ?? 'bedside'), route, name)
+    // Where every role may, another site's page still may not.
+    const headers: Record<string, string> = role === undefined ? { 'sec-fetch-site': 'cross-site' } : {}
+    return send(await server.as(role ?? 'bedside'), route, name, '', headers)
   },
-  404: (route, name) => failing(new DecisionError('decision_unknown'), route, name),
+  404: async (route, name) => {
+    if (name !== 'readPage' && name !== 'readPageFile')
+      return failing(new DecisionError('decision_unknown'), route, name)
+    const bare = await startTestServer(site, { pages: undefined })
+    const answer = await send(await bare.as('bedside'), route, name)
+    await bare.app.close()
+    return answer
+  },
   408: async (route) => {
     const limits = { requestTimeoutMs: 300, headersTimeoutMs: 300, timeoutCheckMs: 50 }
     const impatient = await startTestServer(site, { limits })
@@ -140,6 +150,7 @@ const provocations: Readonly<Record<number, (route: Route, name: RouteName) => P
     await impatient.app.close()
     return answer
   },
+  409: (route, name) => failing(new DecisionError('image_not_kept'), route, name),
   413: async (route) => raw(await allowed(route), `${headOf(route)}Content-Length: 1048577\r\n\r\n`),
   415: async (route) => raw(await allowed(route), `${headOf(route)}Content-Encoding: br\r\nContent-Length: 1\r\n\r\n`),
   422: async (route, name) => {
@@ -180,11 +191,15 @@ async function raw(client: TestClient, bytes: string): Promise<[number, string]>
   return [Number(text.slice(9, 12)), text.slice(text.indexOf('\r\n\r\n') + 4)]
 }
 
-async function send(client: TestClient, route: Route, name: RouteName, query = ''): Promise<[number, string]> {
-  const body = name === 'createDecision' ? examples.DecisionRequest : examples.FeedbackRequest
-  const url = path(route) + query
-  const reply = route.body === undefined ? await client.call(url) : await client.post(url, body)
-  return [reply.status, reply.text]
+async function send(
+  client: TestClient,
+  _route: Route,
+  name: RouteName,
+  query = '',
+  headers: Record<string, string> = {},
+): Promise<[number, string]> {
+  const { status, text } = await askRoute(client, name, query, { headers })
+  return [status, text]
 }
 
 async function failing(error: Error, route: Route, name: RouteName): Promise<[number, string]> {
@@ -197,23 +212,30 @@ async function failing(error: Error, route: Route, name: RouteName): Promise<[nu
     onDecide: reject,
     onRead: reject,
     onReadOutput: reject,
+    onReadImage: reject,
     onFeedback: reject,
     onModels: fail,
     onHealth: fail,
   })
   server.device.onReport = fail
+  server.updater.onAsk = fail
+  server.describe.on = fail
   return send(await allowed(route), route, name)
 }
+
+const constants: readonly RouteName[] = ['readContract', 'whoAmI', 'watchEvents', 'readPage', 'readPageFile']
 
 describe('real answers follow the document', () => {
   for (const name of routeNames) {
     const route: Route = routes[name]
-    const statuses = [200, ...errorCodesOf(name).keys()]
-    // The document itself is a constant: nothing behind that route can fail. 503 for it is seen when the server closes.
-    const provoked = statuses.filter((status) => !(name === 'readContract' && (status === 500 || status === 503)))
+    const statuses = [route.success ?? 200, ...errorCodesOf(name).keys()]
+    // Nothing behind these routes can fail. 503 for them is seen when the server closes.
+    const provoked = statuses.filter((status) => !(constants.includes(name) && (status === 500 || status === 503)))
     for (const status of provoked) {
       it(`${name} ${status}`, async () => {
         Object.assign(server.decisions, defaultAnswers())
+        server.updater.onAsk = () => undefined
+        server.describe.on = () => examples.ModelDetail
         server.device.onReport = () => examples.DeviceAnswer
         const provoke = provocations[status]
         expect(provoke, 'a status that no test brings about').toBeDefined()
@@ -241,6 +263,7 @@ function defaultAnswers() {
     onDecide: async () => examples.DecisionAnswer,
     onRead: async () => examples.DecisionReadAnswer,
     onReadOutput: async () => keptLabels,
+    onReadImage: async () => keptImage,
     onFeedback: async () => examples.FeedbackAnswer,
     onModels: () => examples.ModelsAnswer.models,
     onHealth: () => examples.HealthAnswer,

@@ -12,13 +12,24 @@ import {
   healthAnswerSchema,
   modelsAnswerSchema,
   refusedAnswerSchema,
+  whoAmIAnswerSchema,
 } from './contract.ts'
+import { liveDecisionSchema } from './contract-live.ts'
+import { modelDetailSchema, modelJobSchema, modelJobsSchema, modelStoreSchema } from './contract-models.ts'
 import { type ErrorCode, statusOf } from './error-map.ts'
 import { examples } from './openapi-examples.ts'
-import { imageContents, imageParameters, outputParameter } from './openapi-images.ts'
-import { decisionRequestSchema, feedbackRequestSchema, imageRequestSchema } from './request-schemas.ts'
+import { imageContents, imageParameters } from './openapi-images.ts'
+import {
+  cancelRequestSchema,
+  changeRequestSchema,
+  decisionRequestSchema,
+  feedbackRequestSchema,
+  imageRequestSchema,
+  installRequestSchema,
+} from './request-schemas.ts'
 import {
   everyRouteErrors,
+  type PathName,
   type Route,
   type RouteName,
   refusedDecisionErrors,
@@ -36,23 +47,46 @@ const components = {
   DecisionReadAnswer: decisionReadAnswerSchema,
   FeedbackAnswer: feedbackAnswerSchema,
   ModelsAnswer: modelsAnswerSchema,
+  ModelDetail: modelDetailSchema,
+  ModelStore: modelStoreSchema,
+  ModelJobs: modelJobsSchema,
+  ModelJob: modelJobSchema,
+  ChangeRequest: changeRequestSchema,
+  InstallRequest: installRequestSchema,
+  CancelRequest: cancelRequestSchema,
   HealthAnswer: healthAnswerSchema,
   DeviceAnswer: deviceAnswerSchema,
+  WhoAmIAnswer: whoAmIAnswerSchema,
+  LiveDecision: liveDecisionSchema,
   ErrorAnswer: errorAnswerSchema,
 } as const
 
 type ComponentName = keyof typeof components
 type Json = { readonly [name: string]: unknown }
 
+const UUID = '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
+const NAME = '^[a-z][a-z0-9-]{0,63}$'
+
 const bodies: Readonly<Record<RouteName, { request?: ComponentName; answer?: ComponentName }>> = {
   createDecision: { request: 'DecisionRequest', answer: 'DecisionAnswer' },
   readDecision: { answer: 'DecisionReadAnswer' },
   readOutput: {},
+  readImage: {},
   giveFeedback: { request: 'FeedbackRequest', answer: 'FeedbackAnswer' },
   listModels: { answer: 'ModelsAnswer' },
+  readModel: { answer: 'ModelDetail' },
+  readModelStore: { answer: 'ModelStore' },
+  listModelJobs: { answer: 'ModelJobs' },
+  readModelJob: { answer: 'ModelJob' },
+  changeModel: { request: 'ChangeRequest', answer: 'ModelJob' },
+  cancelModelJob: { request: 'CancelRequest', answer: 'ModelJob' },
   readHealth: { answer: 'HealthAnswer' },
   readDevice: { answer: 'DeviceAnswer' },
   readContract: {},
+  whoAmI: { answer: 'WhoAmIAnswer' },
+  watchEvents: { answer: 'LiveDecision' },
+  readPage: {},
+  readPageFile: {},
 }
 
 /** The OpenAPI 3.1 document of the API, generated from the contract, the routes, the policy and the error table. */
@@ -109,36 +143,45 @@ function operation(name: RouteName, route: Route): Json {
     ...parametersOf(route),
     ...(request === undefined ? {} : { requestBody: { required: true, content: contentOf(request, route) } }),
     responses: {
-      '200': { description: 'Done.', headers, content: answerOf(answer, route) },
+      [route.success ?? 200]: { description: 'Done.', headers, content: answerOf(answer, route) },
       ...errorResponses(name),
     },
   }
 }
 
 function parametersOf(route: Route): Json {
-  const inPath = [
-    ...(route.path.includes(':id') ? [idParameter] : []),
-    ...(route.path.includes(':name') ? [outputParameter] : []),
-  ]
+  const names = [...route.path.matchAll(/:(\w+)/g)].map(([, name]) => name as PathName)
+  const inPath = names.map((name) => pathParameters[name])
   const parameters = [...inPath, ...(route.takesImages === true ? imageParameters : [])]
   return parameters.length === 0 ? {} : { parameters }
 }
 
-function contentOf(request: ComponentName, { takesImages }: Route): Json {
-  return { ...json(request), ...(takesImages === true ? imageContents : {}) }
+function contentOf(request: ComponentName, { takesImages, takesRelease }: Route): Json {
+  return {
+    ...json(request),
+    ...(takesImages === true ? imageContents : {}),
+    ...(takesRelease === true ? releaseContent : {}),
+  }
 }
 
 function answerOf(answer: ComponentName | undefined, { media }: Route): Json {
-  if (media !== undefined) return { [media]: { schema: { type: 'string', contentMediaType: media } } }
+  if (media !== undefined) {
+    const contentSchema = answer === undefined ? {} : { contentSchema: reference(answer) }
+    return { [media]: { schema: { type: 'string', contentMediaType: media, ...contentSchema } } }
+  }
   return answer === undefined ? openContent : json(answer)
 }
 
-const idParameter = {
-  name: 'id',
-  in: 'path',
-  required: true,
-  description: 'The id of a decision: a UUID in lower case.',
-  schema: { type: 'string', pattern: '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$' },
+const pathParameters: Readonly<Record<PathName, Json>> = {
+  id: inPath('id', 'The id of a decision: a UUID in lower case.', UUID),
+  name: inPath('name', 'The name of an output of role `segmentation`.', NAME),
+  slot: inPath('slot', 'A slot of GET /v1/models.', NAME),
+  job: inPath('job', 'The id of a job.', '^[0-9a-f]{16}$'),
+  file: inPath('file', 'A file that the page names.', '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$'),
+}
+
+function inPath(name: PathName, description: string, pattern: string): Json {
+  return { name, in: 'path', required: true, description, schema: { type: 'string', pattern } }
 }
 
 const headers = {
@@ -147,8 +190,27 @@ const headers = {
 const retryHeaders = { ...headers, 'retry-after': { description: 'Seconds.', schema: { type: 'integer' } } }
 const openContent = { 'application/json': { schema: { type: 'object' } } }
 
+const file = { type: 'string', contentMediaType: 'application/octet-stream' }
+
+/** A release, as a form of files. */
+const releaseContent: Json = {
+  'multipart/form-data': {
+    schema: {
+      type: 'object',
+      description: 'The part `request` comes first; the files of the release follow in any order, each once.',
+      required: ['request', 'package', 'image', 'grant'],
+      properties: { request: reference('InstallRequest'), package: file, image: file, grant: file },
+    },
+    encoding: { request: { contentType: 'application/json' } },
+  },
+}
+
+function reference(name: ComponentName): Json {
+  return { $ref: `#/components/schemas/${name}` }
+}
+
 function json(...names: ComponentName[]): Json {
-  const refs = names.map((name) => ({ $ref: `#/components/schemas/${name}` }))
+  const refs = names.map(reference)
   const example = names.length === 1 && names[0] !== undefined ? examples[names[0]] : undefined
   return {
     'application/json': {

@@ -5,12 +5,17 @@ import type { DecisionRequest } from '../decisions/types.ts'
 import { malformed } from './contract-faults.ts'
 import { HttpError } from './errors.ts'
 import {
+  type ChangeRequestBody,
+  cancelRequestSchema,
+  changeRequestSchema,
   type DecisionRequestBody,
   decisionIdSchema,
   decisionRequestSchema,
   feedbackRequestSchema,
   imageRequestSchema,
+  jobIdSchema,
   outputNameSchema,
+  slotSchema,
 } from './request-schemas.ts'
 
 type SentObservation = DecisionRequestBody['inputs'][string]
@@ -65,6 +70,33 @@ function observationsOf(sent: SentObservation, nowMs: number): readonly Observat
 export function parseFeedback(body: unknown): Feedback {
   const parsed = feedbackRequestSchema.safeParse(body)
   if (!parsed.success) throw malformed(parsed.error.issues, new Set())
+  return parsed.data
+}
+
+/** @throws HttpError request_malformed */
+export function parseChange(body: unknown): ChangeRequestBody {
+  const parsed = changeRequestSchema.safeParse(body)
+  if (!parsed.success) throw malformed(parsed.error.issues, new Set())
+  return parsed.data
+}
+
+/** @throws HttpError request_malformed */
+export function verifyCancel(body: unknown): void {
+  const parsed = cancelRequestSchema.safeParse(body)
+  if (!parsed.success) throw malformed(parsed.error.issues, new Set())
+}
+
+/** @throws HttpError request_malformed */
+export function parseSlot(text: string | undefined): string {
+  const parsed = slotSchema.safeParse(text)
+  if (!parsed.success) throw new HttpError('request_malformed', { about: 'slot' })
+  return parsed.data
+}
+
+/** @throws HttpError request_malformed */
+export function parseJobId(text: string | undefined): string {
+  const parsed = jobIdSchema.safeParse(text)
+  if (!parsed.success) throw new HttpError('request_malformed', { about: 'job' })
   return parsed.data
 }
 

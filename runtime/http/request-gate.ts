@@ -4,10 +4,19 @@ import type { Clock } from '../../device/platform/clock.ts'
 import type { Authenticator } from '../access/authenticate.ts'
 import { authorise } from '../access/policy.ts'
 import type { Principal } from '../access/principal.ts'
+import { verifySameSite } from './cross-site.ts'
 import { HttpError } from './errors.ts'
+import type { ExternalRoute } from './external-protocol.ts'
 import { type ImageUpload, imageTypeOf, parseUploadHead, SUBJECT_HEADER } from './image-upload.ts'
 import type { HttpLimits } from './limits.ts'
-import { JSON_TYPE } from './media-type.ts'
+import { JSON_TYPE, readHeaderValue } from './media-type.ts'
+import {
+  isReleaseForm,
+  parseReleaseHead,
+  type ReleasePlace,
+  type ReleaseUpload,
+  releaseBodyLimits,
+} from './release-upload.ts'
 import { bothLeases, type Lease, type RequestBudget } from './request-budget.ts'
 import { methodsOf, type Route, UNKNOWN_ROUTE } from './routes.ts'
 import { UploadBody } from './upload-body.ts'
@@ -22,27 +31,42 @@ export interface RequestFacts {
   /** The body of a request that announces an image and comes from a known client. */
   body: UploadBody | undefined
   upload: ImageUpload | undefined
+  release: ReleaseUpload | undefined
 }
 
 export function newFacts(route: string): RequestFacts {
-  return { route, principal: undefined, lease: undefined, body: undefined, upload: undefined }
+  return { route, principal: undefined, lease: undefined, body: undefined, upload: undefined, release: undefined }
 }
 
 export interface Gate {
   readonly authenticator: Authenticator
   readonly budget: RequestBudget
   readonly places: UploadPlaces
+  readonly releasePlace: ReleasePlace
   readonly limits: HttpLimits
   readonly clock: Clock
+  /** Routes of other protocols. */
+  readonly externals: readonly ExternalRoute[]
   isStopping(): boolean
 }
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    route?: Route
+    external?: ExternalRoute
+  }
+}
+
 export function routeName(request: FastifyRequest): string {
-  return routeOf(request)?.path ?? UNKNOWN_ROUTE
+  return routeOf(request)?.path ?? externalOf(request)?.path ?? UNKNOWN_ROUTE
 }
 
 export function routeOf(request: FastifyRequest): Route | undefined {
   return request.routeOptions.config.route
+}
+
+export function externalOf(request: FastifyRequest): ExternalRoute | undefined {
+  return request.routeOptions.config.external
 }
 
 /** What a request with an image counts as in its client's budget, however long it is: it passes, and no more of it is held at a time. */
@@ -58,22 +82,31 @@ export function passGate(request: FastifyRequest, reply: FastifyReply, facts: Re
   if (gate.isStopping()) throw new HttpError('server_stopping')
   facts.principal = gate.authenticator.authenticate(request.raw.socket as TLSSocket, gate.clock.nowMs())
   const { clientId } = facts.principal
-  const route = routeOf(request)
+  const [route, external] = [routeOf(request), externalOf(request)]
   const type = route?.takesImages === true ? imageTypeOf(request.raw) : undefined
-  if (type !== undefined) facts.body = new UploadBody(request.raw, gate.limits, gate.clock)
-  const mostBytes = type === undefined ? gate.limits.maxBodyBytes : UPLOAD_HELD_BYTES
+  const isRelease = route?.takesRelease === true && isReleaseForm(request.raw)
+  const bodyLimits = isRelease ? releaseBodyLimits(gate.limits) : gate.limits
+  if (type !== undefined || isRelease) facts.body = new UploadBody(request.raw, bodyLimits, gate.clock)
+  const mostBytes = facts.body === undefined ? (external?.maxBodyBytes ?? gate.limits.maxBodyBytes) : UPLOAD_HELD_BYTES
   facts.lease = gate.budget.take(clientId, announcedBytes(request, mostBytes))
-  if (request.is404) throw unknownRoute(request, reply)
-  authorise(facts.principal, route?.action)
+  verifySameSite(request.headers, route?.isPage === true)
+  if (request.is404) throw unknownRoute(request, reply, gate.externals)
+  authorise(facts.principal, route?.action ?? external?.action)
   verifyHead(request)
   if (type !== undefined && facts.body !== undefined) {
     facts.upload = { head: parseUploadHead(request.raw, type, gate.limits), body: facts.body }
     facts.lease = bothLeases(facts.lease, gate.places.take(clientId))
     return
   }
+  if (isRelease && facts.body !== undefined) {
+    facts.release = { boundary: parseReleaseHead(request.raw, bodyLimits), body: facts.body }
+    facts.lease = bothLeases(facts.lease, gate.releasePlace.take())
+    return
+  }
   // No other route takes a query: an address is logged by every proxy on its way and must not carry data about a patient.
   if (request.raw.url?.includes('?') === true) throw new HttpError('request_malformed', { about: 'query' })
-  if (route?.body === undefined) verifyNoBody(request)
+  if (external !== undefined && external.maxBodyBytes > 0) verifyExternalBody(request, external)
+  else if (route?.body === undefined) verifyNoBody(request)
   else verifyBodyHeaders(request)
 }
 
@@ -84,8 +117,8 @@ function announcedBytes({ headers }: FastifyRequest, maxBodyBytes: number): numb
   return length >= 0 && length <= maxBodyBytes ? length : maxBodyBytes
 }
 
-function unknownRoute(request: FastifyRequest, reply: FastifyReply): HttpError {
-  const methods = methodsOf(request.url)
+function unknownRoute(request: FastifyRequest, reply: FastifyReply, externals: Gate['externals']): HttpError {
+  const methods = methodsOf(request.url, externals)
   if (methods.length === 0) return new HttpError('route_unknown')
   reply.header('allow', methods.join(', '))
   return new HttpError('method_not_allowed')
@@ -117,4 +150,12 @@ function verifyBodyHeaders({ headers }: FastifyRequest): void {
   if (!isJson || !isPlain) throw new HttpError('request_unsupported_media_type')
   // The body names the patient: a second name would have to be passed over.
   if (headers[SUBJECT_HEADER] !== undefined) throw new HttpError('request_malformed', { about: SUBJECT_HEADER })
+}
+
+/** Another protocol reads its own body; that it is plain, of a kind and of a length that it takes is held here. */
+function verifyExternalBody(request: FastifyRequest, { maxBodyBytes, mediaTypes }: ExternalRoute): void {
+  const { 'content-type': type, 'content-encoding': coding, 'content-length': length } = request.headers
+  const isTaken = type === undefined || mediaTypes.includes(readHeaderValue(type)?.value ?? '')
+  if (!isTaken || coding !== undefined) throw new HttpError('request_unsupported_media_type')
+  if (length !== undefined && !(Number(length) <= maxBodyBytes)) throw new HttpError('request_too_large')
 }

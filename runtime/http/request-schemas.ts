@@ -91,8 +91,29 @@ export const feedbackRequestSchema = z.strictObject({
     .meta({ description: 'The clinician’s words, on one line; stored under the patient’s key only.' }),
 })
 
+const confirm = text(160)
+  .regex(/^[a-z][a-z0-9-]{0,63} [0-9A-Za-z.-]{1,90}$/)
+  .meta({ description: 'Slot and version of what would run afterwards, as in `news2 1.2.0`.' })
+
+/** A change of what runs, of what the box has already. */
+export const changeRequestSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('activate'), package: text(64).regex(/^[0-9a-f]{64}$/), confirm }),
+  z.strictObject({ kind: z.literal('rollback'), slot: slotSchema, confirm }),
+])
+
+/** The first part of a body that brings a release. */
+export const installRequestSchema = z.strictObject({
+  kind: z.literal('install'),
+  activate: z.boolean().meta({ description: 'False: it is proven and kept, and does not run yet.' }),
+})
+
+export const cancelRequestSchema = z.strictObject({})
+export const jobIdSchema = text(16).regex(/^[0-9a-f]{16}$/)
+
 type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonly<T[K]> } : T
 
 export type DecisionRequestBody = DeepReadonly<z.infer<typeof decisionRequestSchema>>
 export type ImageRequestBody = DeepReadonly<z.infer<typeof imageRequestSchema>>
+export type ChangeRequestBody = DeepReadonly<z.infer<typeof changeRequestSchema>>
+export type InstallRequestBody = DeepReadonly<z.infer<typeof installRequestSchema>>
 export type FeedbackRequestBody = DeepReadonly<z.infer<typeof feedbackRequestSchema>>

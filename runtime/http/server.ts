@@ -1,9 +1,7 @@
-import { constants } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
 import { type Randomness, systemRandomness } from '../../device/crypto/randomness.ts'
 import type { Clock } from '../../device/platform/clock.ts'
-import { isWardstoneError } from '../../device/platform/errors.ts'
 import type { Log } from '../../device/platform/log.ts'
 import type { DeviceWatch } from '../../device/posture/device-watch.ts'
 import { type AccessRecorder, createAccessRecorder } from '../access/access-recorder.ts'
@@ -11,40 +9,57 @@ import { Authenticator } from '../access/authenticate.ts'
 import { AccessError } from '../access/errors.ts'
 import type { Principal } from '../access/principal.ts'
 import type { Ledger } from '../audit/types.ts'
+import type { LiveDecisions } from '../decisions/live-decisions.ts'
+import type { ModelDetail } from '../decisions/model-detail.ts'
 import type { DecisionService } from '../decisions/service-types.ts'
 import { BoundedLog } from './bounded-log.ts'
 import { ConnectionGuard } from './connection-guard.ts'
 import { errorAnswer, errorFacts, retryHeaders } from './error-map.ts'
 import { HttpError, type HttpErrorCode } from './errors.ts'
+import { EventStreams } from './event-streams.ts'
+import { externalCall, foreignRefusal } from './external-call.ts'
+import { type ExternalAnswer, type ExternalProtocol, type ExternalRoute, protocolOf } from './external-protocol.ts'
 import { placeOfFault } from './fault-place.ts'
-import { createHandlers, type Handler } from './handlers.ts'
+import { answer, type Call, createHandlers, type Handler } from './handlers.ts'
 import { fileTypes, partedTypes } from './image-upload.ts'
 import { defaultLimits, type HttpLimits } from './limits.ts'
+import { ModelChanges } from './model-changes.ts'
+import { readPageFiles } from './page-files.ts'
+import type { ReleaseFolders } from './release-folders.ts'
+import { ReleasePlace } from './release-upload.ts'
 import { RequestBudget } from './request-budget.ts'
 import { type Gate, newFacts, passGate, type RequestFacts, routeName } from './request-gate.ts'
 import { type Route, routeNames, routes, UNKNOWN_ROUTE } from './routes.ts'
+import { type ServerTls, serverSettings, translate } from './server-settings.ts'
 import { STANDARD_HEADERS } from './standard-headers.ts'
 import { parseStrictJson } from './strict-json.ts'
 import { answerAheadOf, isSoonOver } from './unread-body.ts'
+import type { UpdaterLink } from './updater-link.ts'
 import type { UploadBody } from './upload-body.ts'
 import { UploadPlaces } from './upload-places.ts'
 
-declare module 'fastify' {
-  interface FastifyContextConfig {
-    route?: Route
-  }
-}
-
 export interface ApiServerOptions {
-  /** PEM text: the server's key and certificate, and the one authority whose client certificates are accepted. */
-  readonly tls: { readonly key: string; readonly certificate: string; readonly clientAuthority: string }
+  readonly tls: ServerTls
   readonly decisions: DecisionService
   readonly device: Pick<DeviceWatch, 'report'>
   readonly ledger: Ledger
+  /** Evidence of who came to the door, where it is shared; its owner closes it. */
+  readonly recorder?: AccessRecorder
+  /** What has been decided lately, for those who watch. */
+  readonly live: LiveDecisions
   readonly clock: Clock
   readonly log: Log
   readonly randomness?: Randomness
   readonly limits?: Partial<HttpLimits>
+  /** One model whole; undefined when there is no such slot. */
+  describe(slot: string): ModelDetail | undefined
+  /** Who changes models, and where releases are laid down that come in here. */
+  readonly updater: UpdaterLink
+  readonly folders: ReleaseFolders
+  /** Folder of the built web pages. */
+  readonly pages?: string | undefined
+  /** Other protocols on the same listener. */
+  readonly protocols?: readonly ExternalProtocol[]
   /**
    * Whether a client certificate has been withdrawn; asked at every request, so that it takes effect on open connections.
    * What it throws refuses the request.
@@ -69,19 +84,30 @@ class ApiServer {
   readonly #authenticator: Authenticator
   readonly #budget: RequestBudget
   readonly #places: UploadPlaces
+  readonly #releasePlace = new ReleasePlace()
+  readonly #streams: EventStreams
   readonly #log: BoundedLog
   readonly #guard: ConnectionGuard
   readonly #facts = new WeakMap<FastifyRequest, RequestFacts>()
   readonly #names = new WeakMap<object, string>()
+  readonly #protocols: readonly ExternalProtocol[]
   #stopping = false
 
   constructor(options: ApiServerOptions) {
     this.#options = options
+    this.#protocols = options.protocols ?? []
     this.#limits = { ...defaultLimits, ...options.limits }
-    this.#recorder = createAccessRecorder(options)
+    this.#recorder = options.recorder ?? createAccessRecorder(options)
     this.#authenticator = new Authenticator(options.isRevoked)
     this.#budget = new RequestBudget(this.#limits, options.clock)
     this.#places = new UploadPlaces(this.#limits)
+    this.#streams = new EventStreams({
+      ...options,
+      health: () => answer(routes.readHealth, options.decisions.health()).content,
+      authenticator: this.#authenticator,
+      recorder: this.#recorder,
+      limits: this.#limits,
+    })
     this.#log = new BoundedLog(options.log, options.clock, this.#limits.logLinesPerMinute)
     this.#guard = new ConnectionGuard(this.#limits, {
       handshakeFailed: () =>
@@ -132,8 +158,15 @@ class ApiServer {
   }
 
   #addRoutes(): void {
-    const handlers = createHandlers(this.#options.decisions, this.#options.device, this.#options.clock, this.#limits)
-    for (const name of routeNames) this.#addRoute(routes[name], handlers[name])
+    const { pages, log } = this.#options
+    const changes = new ModelChanges({ ...this.#options, limits: this.#limits })
+    const parts = { ...this.#options, limits: this.#limits, changes, pages: readPageFiles(pages, log) }
+    const handlers = createHandlers(parts)
+    for (const name of routeNames) {
+      if (name === 'watchEvents') this.#addStream(routes[name])
+      else this.#addRoute(routes[name], handlers[name])
+    }
+    for (const protocol of this.#protocols) this.#addProtocol(protocol)
   }
 
   #addRoute(route: Route, handler: Handler): void {
@@ -142,10 +175,9 @@ class ApiServer {
       url: route.path,
       config: { route },
       handler: async (request, reply) => {
-        const { principal, lease, upload } = this.#facts.get(request) ?? {}
-        if (principal === undefined) throw new AccessError('access_unauthenticated')
-        const { id, name } = request.params as { id?: string; name?: string }
-        const call = { caller: principal, requestId: request.id, id, name, body: request.body, upload }
+        const { principal, lease, upload, release } = this.#entered(request)
+        const params = request.params as Call['params']
+        const call = { caller: principal, requestId: request.id, params, body: request.body, upload, release }
         lease?.hold()
         const answer = await handler(call).finally(() => lease?.release())
         if (route.evidence === 'counted') this.#recorder.counted({ principal, route: route.path })
@@ -155,9 +187,66 @@ class ApiServer {
     })
   }
 
+  #addStream(route: Route): void {
+    this.app.route({
+      method: route.method,
+      url: route.path,
+      config: { route },
+      handler: async (request, reply) => {
+        const facts = this.#entered(request)
+        this.#streams.verifyRoom(facts.principal)
+        // It is in nobody's budget of requests while it waits; the streams have bounds of their own.
+        facts.lease?.release()
+        facts.lease = undefined
+        reply.hijack()
+        const lastId = request.headers['last-event-id']
+        this.#streams.open(reply.raw, facts.principal, typeof lastId === 'string' ? lastId : undefined, request.id)
+      },
+    })
+  }
+
+  /** In a scope of its own: what is JSON to us may be anything to another protocol. */
+  #addProtocol({ routes: externals }: ExternalProtocol): void {
+    void this.app.register(async (scope) => {
+      scope.removeAllContentTypeParsers()
+      scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+      for (const external of externals) this.#addExternal(scope as unknown as FastifyInstance, external)
+    })
+  }
+
+  #addExternal(scope: FastifyInstance, external: ExternalRoute): void {
+    scope.route({
+      method: external.method,
+      url: external.path,
+      config: { external },
+      ...(external.maxBodyBytes === 0 ? {} : { bodyLimit: external.maxBodyBytes }),
+      handler: async (request, reply) => {
+        const { principal, lease } = this.#entered(request)
+        const access = { principal, route: external.path }
+        lease?.hold()
+        const answer = await external.handle(externalCall(request, reply, principal)).finally(() => lease?.release())
+        if (answer.refused !== undefined) this.#recorder.counted(access, answer.refused)
+        else if (external.evidence === 'counted') this.#recorder.counted(access)
+        return this.#sendExternal(reply, answer)
+      },
+    })
+  }
+
+  #sendExternal(reply: FastifyReply, { status, headers, body }: ExternalAnswer): FastifyReply {
+    return reply.code(status).headers(headers).send(body)
+  }
+
+  /** What the gate has found out; without it nothing goes on. */
+  #entered(request: FastifyRequest): RequestFacts & { readonly principal: Principal } {
+    const facts = this.#facts.get(request)
+    if (facts?.principal === undefined) throw new AccessError('access_unauthenticated')
+    return facts as RequestFacts & { readonly principal: Principal }
+  }
+
   #addClosing(): void {
     this.app.addHook('preClose', (done) => {
       this.#stopping = true
+      this.#streams.close()
       // The server's own timeouts end with close(); what has not finished by then is cut.
       const timer = setTimeout(() => this.#guard.cut(), this.#limits.drainMs)
       this.app.server.once('close', () => clearTimeout(timer))
@@ -165,7 +254,7 @@ class ApiServer {
     })
     this.app.addHook('onClose', () => {
       this.#log.close()
-      return this.#recorder.close()
+      return this.#options.recorder === undefined ? this.#recorder.close() : this.#recorder.flush(true)
     })
   }
 
@@ -177,7 +266,7 @@ class ApiServer {
     if (!this.#guard.isAdmitted(request.raw)) throw new HttpError('request_malformed', { about: 'pipelining' })
     reply.raw.once('close', () => facts.lease?.release())
     passGate(request, reply, facts, this.#gate())
-    this.#guard.welcomeBody(request.raw, reply.raw, facts.upload === undefined)
+    this.#guard.welcomeBody(request.raw, reply.raw, facts.upload === undefined && facts.release === undefined)
   }
 
   #gate(): Gate {
@@ -185,8 +274,10 @@ class ApiServer {
       authenticator: this.#authenticator,
       budget: this.#budget,
       places: this.#places,
+      releasePlace: this.#releasePlace,
       limits: this.#limits,
       clock: this.#options.clock,
+      externals: this.#protocols.flatMap((protocol) => protocol.routes),
       isStopping: () => this.#stopping,
     }
   }
@@ -207,6 +298,7 @@ class ApiServer {
   #refuse(thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
     const error = translate(thrown)
     const facts = errorFacts(error)
+    const protocol = protocolOf(request.raw.url ?? '', this.#protocols)
     const { route, principal } = this.#facts.get(request) ?? { route: UNKNOWN_ROUTE, principal: undefined }
     const named = principal ?? (facts.code === 'access_revoked' ? this.#nameOf(request.raw.socket) : undefined)
     // A request that broke off in its body has been noted where the connection broke.
@@ -216,6 +308,7 @@ class ApiServer {
     // What is left of a body that nobody will read must not be taken for the next request.
     const isLeft = !request.raw.complete && this.#unreadBody(request) === undefined
     if (isLeft && !this.#isSkippable(request, facts.code)) reply.header('connection', 'close')
+    if (protocol !== undefined) return this.#sendExternal(reply, foreignRefusal(protocol, facts))
     return this.#send(request, reply, JSON.stringify(errorAnswer(facts, request.id)))
   }
 
@@ -280,65 +373,4 @@ class ApiServer {
   #newRequestId(): string {
     return (this.#options.randomness ?? systemRandomness).bytes(12).toString('hex')
   }
-}
-
-const frameworkCodes: Readonly<Record<string, HttpErrorCode>> = {
-  FST_ERR_CTP_BODY_TOO_LARGE: 'request_too_large',
-  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'request_unsupported_media_type',
-  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'request_malformed',
-  FST_ERR_BAD_URL: 'route_unknown',
-  FST_ERR_MAX_PARAM_LENGTH: 'route_unknown',
-  // The client went away in the middle of its body.
-  ECONNRESET: 'request_malformed',
-}
-
-/** Errors of the framework, in our codes; its messages quote the request. */
-function translate(thrown: unknown): unknown {
-  if (isWardstoneError(thrown)) return thrown
-  const code = (thrown as { code?: unknown } | null)?.code
-  const ours = typeof code === 'string' && Object.hasOwn(frameworkCodes, code) ? frameworkCodes[code] : undefined
-  return ours === undefined ? thrown : new HttpError(ours)
-}
-
-function serverSettings(tls: ApiServerOptions['tls'], limits: HttpLimits) {
-  return {
-    https: {
-      key: tls.key,
-      cert: tls.certificate,
-      ca: tls.clientAuthority,
-      requestCert: true,
-      rejectUnauthorized: true,
-      minVersion: 'TLSv1.3',
-      maxVersion: 'TLSv1.3',
-      // A resumed session would be taken at the word of its first handshake, although the certificate has expired since.
-      secureOptions: constants.SSL_OP_NO_TICKET,
-      handshakeTimeout: limits.handshakeTimeoutMs,
-      headersTimeout: limits.headersTimeoutMs,
-      requestTimeout: longestRequestMs(limits),
-      connectionsCheckingInterval: limits.timeoutCheckMs,
-      maxHeaderSize: limits.maxHeaderBytes,
-      insecureHTTPParser: false,
-      requireHostHeader: false,
-      noDelay: true,
-    },
-    bodyLimit: limits.maxBodyBytes,
-    requestTimeout: longestRequestMs(limits),
-    keepAliveTimeout: limits.keepAliveMs,
-    connectionTimeout: limits.silenceMs,
-    exposeHeadRoutes: false,
-    // New requests on open connections are refused by the gate, in the shape of every other refusal.
-    return503OnClosing: false,
-    // Longer than any address can be: the id is checked where it is read.
-    routerOptions: { maxParamLength: limits.maxHeaderBytes },
-  } as const
-}
-
-/** The last line. A body of JSON, and one that holds an image, have their own times before it. */
-function longestRequestMs({
-  headersTimeoutMs,
-  requestTimeoutMs,
-  uploadTimeoutMs,
-  unreadTimeoutMs,
-}: HttpLimits): number {
-  return headersTimeoutMs + Math.max(requestTimeoutMs, uploadTimeoutMs + 2 * unreadTimeoutMs)
 }

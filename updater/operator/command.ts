@@ -1,12 +1,15 @@
-import { parseArgs } from 'node:util'
+import { type ParseArgsConfig, parseArgs } from 'node:util'
 import { verifyKeyName } from '../../device/checkpoint/signed-note.ts'
-import { isWardstoneError } from '../../device/platform/errors.ts'
+import type { Command, OptionValue, Program } from '../../device/command-line/command.ts'
+import { runProgram } from '../../device/command-line/program.ts'
+import { errorCode, isWardstoneError } from '../../device/platform/errors.ts'
+import { RELEASE } from '../../device/platform/release.ts'
 import { type FleetIo, UsageFault } from './command-io.ts'
 import { isDeviceName } from './device-list.ts'
 import { showCheckpoints, showDeviceLine, showFindings } from './evidence-commands.ts'
 import { type ExportFormat, exportFormats } from './export.ts'
 import { exportRecords } from './export-command.ts'
-import { HELP, helps } from './help.ts'
+import { helps } from './help.ts'
 import { momentMs } from './moment.ts'
 import { serve } from './serve-command.ts'
 import { watch } from './watch-command.ts'
@@ -17,21 +20,6 @@ export const fleetExitCodes = { done: 0, failed: 1, usage: 2 } as const
 const DEFAULT_CONFIG = 'fleet.json'
 const MIN_INTERVAL_SECONDS = 0.2
 const MAX_INTERVAL_SECONDS = 3600
-
-const options = {
-  help: { type: 'boolean', short: 'h' },
-  json: { type: 'boolean' },
-  config: { type: 'string' },
-  once: { type: 'boolean' },
-  interval: { type: 'string' },
-  from: { type: 'string' },
-  to: { type: 'string' },
-  format: { type: 'string' },
-  out: { type: 'string' },
-  origin: { type: 'string' },
-  'log-key': { type: 'string' },
-  'stop-with-parent': { type: 'boolean' },
-} as const
 
 interface Given {
   readonly help?: boolean
@@ -48,25 +36,30 @@ interface Given {
   readonly 'stop-with-parent'?: boolean
 }
 
-interface Command {
-  readonly takes: readonly (keyof Given)[]
-  /** Names after the command. */
-  readonly names: number
+interface FleetCommand {
+  readonly name: keyof typeof helps
+  readonly synopsis: string
+  readonly summary: string
+  readonly options: Partial<Readonly<Record<keyof Given, OptionValue>>>
+  /** The device that is named behind the command. */
+  readonly operand?: 'text'
+  /** Beside those of every command. */
+  readonly exitCodes?: Readonly<Record<number, string>>
   run(given: Given, names: readonly string[], io: FleetIo): Promise<number>
 }
 
 const configOf = ({ config }: Given) => config ?? DEFAULT_CONFIG
 const isJson = ({ json }: Given) => json === true
 
-const commands: Readonly<Record<string, Command>> = {
-  serve: {
-    takes: ['config', 'stop-with-parent'],
-    names: 0,
+const fleetCommands: readonly FleetCommand[] = [
+  {
+    ...{ name: 'serve', synopsis: '[options]', summary: 'collect over MQTT until stopped' },
+    options: { config: 'file', 'stop-with-parent': 'flag' },
     run: (given, _names, io) => serve(configOf(given), io),
   },
-  watch: {
-    takes: ['config', 'json', 'once', 'interval'],
-    names: 0,
+  {
+    ...{ name: 'watch', synopsis: '[options]', summary: 'show devices and traffic, live' },
+    options: { config: 'file', json: 'flag', once: 'flag', interval: 'text' },
     run: (given, _names, io) =>
       watch(
         configOf(given),
@@ -74,24 +67,27 @@ const commands: Readonly<Record<string, Command>> = {
         io,
       ),
   },
-  export: {
-    takes: ['config', 'json', 'from', 'to', 'format', 'out'],
-    names: 0,
+  {
+    ...{ name: 'export', synopsis: '[options]', summary: 'write the collected records as CSV or NDJSON' },
+    options: { config: 'file', json: 'flag', from: 'text', to: 'text', format: exportFormats, out: 'file' },
     run: (given, _names, io) => exportRecords(configOf(given), exportOptions(given, io.clock.nowMs()), io),
   },
-  checkpoints: {
-    takes: ['config', 'json'],
-    names: 1,
+  {
+    ...{ name: 'checkpoints', synopsis: 'SITE/DEVICE', summary: 'print the newest checkpoint of a device’s audit log' },
+    options: { config: 'file', json: 'flag' },
+    operand: 'text',
     run: (given, [device], io) => showCheckpoints(configOf(given), deviceName(device), { json: isJson(given) }, io),
   },
-  findings: {
-    takes: ['config', 'json'],
-    names: 0,
+  {
+    ...{ name: 'findings', synopsis: '[options]', summary: 'print what should not have been' },
+    options: { config: 'file', json: 'flag' },
+    exitCodes: { 3: 'there are findings' },
     run: (given, _names, io) => showFindings(configOf(given), { json: isJson(given) }, io),
   },
-  'device-line': {
-    takes: ['origin', 'log-key'],
-    names: 1,
+  {
+    ...{ name: 'device-line', synopsis: 'SITE/DEVICE [options]', summary: 'print the line that enrols a device' },
+    options: { origin: 'text', 'log-key': 'file' },
+    operand: 'text',
     run: (given, [device], io) => {
       if (given.origin === undefined || given['log-key'] === undefined)
         throw new UsageFault('this command needs --origin and --log-key')
@@ -99,27 +95,49 @@ const commands: Readonly<Record<string, Command>> = {
       return showDeviceLine(deviceName(device), given.origin, given['log-key'], io)
     },
   },
+]
+
+/** `wardstone-fleet` as its help, its completion and docs/cli.md know it. */
+export const fleetProgram: Program<FleetIo> = {
+  name: 'wardstone-fleet',
+  release: RELEASE,
+  purpose:
+    'The reference fleet manager: collects what the boxes of a fleet release, and keeps what their logs promised.',
+  everywhere: {},
+  notes: `--config FILE is the configuration (default fleet.json); docs/fleet.md has one of ten lines.
+Each command explains itself with --help.
+`,
+  examples: ['wardstone-fleet serve --config fleet.json', 'wardstone-fleet watch'],
+  commands: fleetCommands.map(described),
+}
+
+function described(command: FleetCommand): Command<FleetIo> {
+  const { name, synopsis, summary, operand, exitCodes } = command
+  return {
+    ...{ name, synopsis, summary, options: command.options },
+    ...(operand === undefined ? {} : { operand }),
+    exitCodes: { [fleetExitCodes.failed]: 'failed', ...exitCodes },
+    run: (args, io) => runCommand(command, args, io),
+  }
 }
 
 /** `wardstone-fleet`. @returns the exit code */
-export async function fleetCommand(args: readonly string[], io: FleetIo): Promise<number> {
-  const [name = '', ...rest] = args
-  if (['help', '--help', '-h'].includes(name)) return say(io.stdout, HELP, fleetExitCodes.done)
-  const command = Object.hasOwn(commands, name) ? commands[name] : undefined
-  const help = helps[name] ?? HELP
-  if (command === undefined) {
-    const fault = name === '' ? '' : 'wardstone-fleet: there is no such command\n\n'
-    return say(io.stderr, `${fault}${HELP}`, fleetExitCodes.usage)
-  }
+export function fleetCommand(args: readonly string[], io: FleetIo): Promise<number> {
+  return runProgram(fleetProgram, args, io, io)
+}
+
+async function runCommand(command: FleetCommand, args: readonly string[], io: FleetIo): Promise<number> {
+  const help = helps[command.name]
   try {
-    const { given, names } = parse(rest, command)
+    const { given, names } = parse(args, command)
     if (given.help === true) return say(io.stdout, help, fleetExitCodes.done)
     return await command.run(given, names, io)
   } catch (error) {
     if (error instanceof UsageFault)
       return say(io.stderr, `wardstone-fleet: ${error.text}\n\n${help}`, fleetExitCodes.usage)
-    if (!isWardstoneError(error)) throw error
-    return say(io.stderr, `wardstone-fleet: ${error.message} [${error.code}]\n`, fleetExitCodes.failed)
+    const isOurs = isWardstoneError(error)
+    const said = isOurs ? error.message : 'something failed that should not'
+    return say(io.stderr, `wardstone-fleet: ${said} [${errorCode(error)}]\n`, fleetExitCodes.failed)
   }
 }
 
@@ -128,22 +146,25 @@ function say(stream: { write(text: string): unknown }, text: string, code: numbe
   return code
 }
 
-function parse(args: readonly string[], { takes, names }: Command): { given: Given; names: readonly string[] } {
-  const allowed = Object.fromEntries([...takes, 'help' as const].map((name) => [name, options[name]]))
+function parse(
+  args: readonly string[],
+  { options, operand }: FleetCommand,
+): { given: Given; names: readonly string[] } {
+  const taken = Object.entries({ ...options, help: 'flag' }).map(
+    ([name, value]) =>
+      [name, { type: value === 'flag' ? 'boolean' : 'string', ...(name === 'help' ? { short: 'h' } : {}) }] as const,
+  )
+  const { values, positionals } = parseWords(args, Object.fromEntries(taken))
+  const given = values as Given
+  if (given.help !== true && positionals.length !== (operand === undefined ? 0 : 1))
+    throw new UsageFault(operand === undefined ? 'this command takes options only' : 'name one device, as SITE/DEVICE')
+  return { given, names: positionals }
+}
+
+function parseWords(args: readonly string[], options: NonNullable<ParseArgsConfig['options']>) {
   try {
-    const { values, positionals } = parseArgs({
-      args: [...args],
-      options: allowed,
-      strict: true,
-      allowPositionals: true,
-    })
-    const given = values as Given
-    if (given.help !== true && positionals.length !== names) {
-      throw new UsageFault(names === 0 ? 'this command takes options only' : 'name one device, as SITE/DEVICE')
-    }
-    return { given, names: positionals }
-  } catch (error) {
-    if (error instanceof UsageFault) throw error
+    return parseArgs({ args: [...args], options, strict: true, allowPositionals: true })
+  } catch {
     throw new UsageFault('an option is unknown, or its value is missing')
   }
 }

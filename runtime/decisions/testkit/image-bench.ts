@@ -77,6 +77,11 @@ export function imageContract(gates: readonly object[] = [], more: object = {}):
   })
 }
 
+function gateContract(): Contract {
+  const contract = imageContract([], { inputs: [], population: { description: 'All.', criteria: [] } })
+  return { ...contract, image: { ...contract.image!, observations: [] } }
+}
+
 const attributes: ImageAttributes = {
   modality: 'CR',
   bodyPart: 'CHEST',
@@ -138,6 +143,7 @@ export class ImageBench {
   readonly room: DecisionRoom
   facts = imageFacts()
   patientId: string | undefined = 'subject-1'
+  isPatientUnreadable = false
   prepared: (plan: number) => Prepared = () => ({ tensors: image() })
   plans: readonly (readonly ImageOp[])[] = []
   onPrepare: () => Promise<void> = async () => {}
@@ -145,14 +151,13 @@ export class ImageBench {
   onGate: Run = async () => probability(0.9)
   model: ActiveModel
 
-  constructor(contract: Contract = imageContract()) {
+  /** @param gatekeeper the contract in the slot `gate`, where it is another than one for the same image without an age */
+  constructor(contract: Contract = imageContract(), gatekeeper: Contract = gateContract()) {
     this.model = this.#active('radiograph', contract, async (...given) => this.onRun(...given))
     void this.registry.swap('radiograph', this.model)
-    const gatekeeper = imageContract([], { inputs: [], population: { description: 'All.', criteria: [] } })
-    const plain = { ...gatekeeper, image: { ...gatekeeper.image!, observations: [] } }
     void this.registry.swap(
       'gate',
-      this.#active('gate', plain, async (...given) => this.onGate(...given)),
+      this.#active('gate', gatekeeper, async (...given) => this.onGate(...given)),
     )
     this.room = {
       models: this.registry,
@@ -175,6 +180,7 @@ export class ImageBench {
     await this.onPrepare()
     const identity = {
       patientId: this.patientId,
+      isPatientUnreadable: this.isPatientUnreadable,
       accessionNumber: 'ACC-1',
       studyInstanceUid: '1.2.3',
       seriesInstanceUid: '1.2.3.4',

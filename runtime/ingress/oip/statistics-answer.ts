@@ -1,0 +1,35 @@
+import type { ModelTally, Sum } from './statistics.ts'
+
+const NS_PER_US = 1000
+
+/** Triton's statistics extension (docs/protocol/extension_statistics.md); there is no cache, so nothing hits or misses it. */
+export function statisticsAnswer(tallies: readonly ModelTally[]) {
+  return { model_stats: tallies.map(describe) }
+}
+
+function describe(tally: ModelTally) {
+  const { slot, version, success, fail, queue, computeInput, computeInfer, computeOutput, lastInferenceMs } = tally
+  const compute = {
+    compute_input: duration(computeInput),
+    compute_infer: duration(computeInfer),
+    compute_output: duration(computeOutput),
+  }
+  const none = { count: 0, ns: 0 }
+  const stats = { success: duration(success), fail: duration(fail), queue: duration(queue), ...compute }
+  return {
+    name: slot,
+    version,
+    last_inference: lastInferenceMs,
+    inference_count: success.count,
+    execution_count: computeInfer.count,
+    inference_stats: { ...stats, cache_hit: none, cache_miss: none },
+    response_stats: {},
+    // Every run has been for one request so far.
+    batch_stats: computeInfer.count === 0 ? [] : [{ batch_size: 1, ...compute }],
+    memory_usage: [],
+  }
+}
+
+function duration({ count, us }: Sum): { count: number; ns: number } {
+  return { count, ns: us * NS_PER_US }
+}
