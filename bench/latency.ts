@@ -1,112 +1,136 @@
-import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node'
-import { decisionBody } from '../demo/cases.ts'
-import type { ApiClient } from '../demo/client.ts'
-import { guard } from '../models/contract/guard.ts'
-import { preprocess } from '../models/contract/preprocess.ts'
-import type { Tensors } from '../models/contract/tensor.ts'
-import type { PackageDraft } from '../models/package/pack.ts'
-import { observationsAt } from '../models/sepsis-risk/hourly.ts'
-import { syntheticPatients } from '../models/synthetic/patients.ts'
 import type { ModelSummary } from '../runtime/decisions/service-types.ts'
 import type { DecisionAnswer } from '../runtime/decisions/types.ts'
-import { type Latency, measureLatency } from './statistics.ts'
+import { bareBody } from './bare-server.ts'
+import { type BenchModel, modelBytes } from './bench-model.ts'
+import type { Devices } from './clients.ts'
+import { openRawSession } from './raw-session.ts'
+import { callsPerRound, type Latency, measureLatency, median, medianLatency, REFUSED } from './statistics.ts'
 
 export interface LatencyResult {
   readonly model: string
   readonly concurrency: number
-  readonly bare: Latency
+  readonly requestBytes: number
+  /** `session.run` in the bench's process. */
+  readonly raw: Latency
+  /** The same over mTLS in a server of its own that does nothing else. */
+  readonly bareServer: Latency
   readonly decision: Latency
-  /** decision p50 − bare p50. */
+  /** decision p50 − raw p50. */
   readonly addedP50Ms: number
   readonly addedP99Ms: number
+  /** decision p50 − bare server p50. */
+  readonly overServerP50Ms: number
+  readonly overServerP99Ms: number
+  /** Decisions a second as a share of raw runs a second, and of the bare server's answers. */
+  readonly ofRaw: number
+  readonly ofServer: number
   /** Median of each lap inside the runtime, in microseconds. */
   readonly laps: Readonly<Record<string, number>>
+  /** decision p50 − the median of all laps together: HTTP, TLS, JSON, the commit, and the client. */
+  readonly outsideMs: number
+}
+
+/** What a measurement of one model needs around it. */
+export interface LatencyBench {
+  readonly runtime: Devices
+  readonly bareServer: Devices
+  readonly threads: number
+  readonly rounds: number
+  /** Calls of one round, when they fit into its time. */
+  readonly callsPerRound: number
+  readonly roundMs: number
 }
 
 /**
- * Decision latency over mTLS beside bare `session.run` of the same model file and the same input in this process, in
- * alternating rounds so that a machine that slows down slows both.
+ * Decision latency over mTLS beside bare `session.run` of the same model file and the same input in this process, and beside a
+ * bare server, in alternating rounds so that a machine that slows down slows all of them.
  */
 export async function measureDecisions(
-  draft: PackageDraft,
-  model: ModelSummary,
-  client: ApiClient,
+  model: BenchModel,
+  summary: ModelSummary,
+  bench: LatencyBench,
   concurrency: number,
-  count: number,
 ): Promise<LatencyResult> {
-  const patient = scoredPatient(draft)
-  const bareRun = await bareSession(draft, patient)
-  const body = () => decisionBody({ subject: 'bench', rows: patient.rows }, patient.rows.length - 1, model, Date.now())
   const laps = new Map<string, number[]>()
-  const decide = async () => {
-    const { status, body: answer } = await client.post('/v1/decisions', body())
-    if (status !== 200) throw new TypeError(`the bench got status ${status}`)
-    for (const [name, us] of Object.entries((answer as DecisionAnswer).decision.timings))
-      laps.set(name, [...(laps.get(name) ?? []), us])
-  }
-  await measureLatency(50, concurrency, bareRun)
-  await measureLatency(50, concurrency, decide)
-  laps.clear()
-  const bare: Latency[] = []
-  const decision: Latency[] = []
-  for (let round = 0; round < 5; round++) {
-    bare.push(await measureLatency(Math.ceil(count / 5), concurrency, bareRun))
-    decision.push(await measureLatency(Math.ceil(count / 5), concurrency, decide))
-  }
-  const [bareMedian, decisionMedian] = [medianOf(bare), medianOf(decision)]
-  return {
-    model: model.slot,
-    concurrency,
-    bare: bareMedian,
-    decision: decisionMedian,
-    addedP50Ms: decisionMedian.p50Ms - bareMedian.p50Ms,
-    addedP99Ms: decisionMedian.p99Ms - bareMedian.p99Ms,
-    laps: Object.fromEntries([...laps].map(([name, values]) => [name, median(values)])),
-  }
-}
-
-type BenchPatient = ReturnType<typeof syntheticPatients>[number]
-
-/** A made-up patient whose inputs the contract accepts. */
-function scoredPatient(draft: PackageDraft): BenchPatient {
-  for (const patient of syntheticPatients(99, 20)) {
-    try {
-      tensorsFor(draft, patient)
-      return patient
-    } catch {
-      // This one would be refused; the next may not.
+  const session = await openRawSession(modelBytes(model.draft), model.tensors, bench.threads)
+  try {
+    const ways = [session.runOnly, bareCall(model, bench.bareServer), decisionCall(model, summary, bench.runtime, laps)]
+    const counts: number[] = []
+    for (const way of ways) counts.push(await warmedCount(way, concurrency, bench))
+    laps.clear()
+    const rounds: Latency[][] = ways.map(() => [])
+    for (let round = 0; round < bench.rounds; round++) {
+      for (const [index, way] of ways.entries())
+        rounds[index]?.push(await measureLatency(counts[index] ?? 1, concurrency, way))
     }
+    const [raw, bareServer, decision] = rounds.map(medianLatency) as [Latency, Latency, Latency]
+    const requestBytes = JSON.stringify(model.body(summary, 0)).length
+    const medians = Object.fromEntries([...laps].map(([name, values]) => [name, median(values)]))
+    const outsideMs = decision.p50Ms - (medians.totalUs ?? Number.NaN) / 1000
+    const figures = { requestBytes, ...compared(raw, bareServer, decision), laps: medians, outsideMs }
+    return { model: model.name, concurrency, ...figures }
+  } finally {
+    await session.close()
   }
-  throw new TypeError('no made-up patient passes the contract')
 }
 
-function tensorsFor({ manifest: { contract } }: PackageDraft, { rows }: BenchPatient): Tensors {
-  const nowMs = Date.now()
-  const names = contract.inputs.map(({ name }) => name)
-  const observed = observationsAt(rows, rows.length - 1, names, nowMs, 48)
-  const single = (name: string) => contract.inputs.some((input) => input.name === name && !input.series)
-  const inputs = Object.entries(observed).map(([name, all]) => [name, single(name) ? all.slice(-1) : all])
-  return preprocess(guard(Object.fromEntries(inputs), contract, nowMs), contract, nowMs)
+/** The figures that say how far one is from the other. */
+export function compared(raw: Latency, bareServer: Latency, decision: Latency) {
+  return {
+    ...{ raw, bareServer, decision },
+    addedP50Ms: decision.p50Ms - raw.p50Ms,
+    addedP99Ms: decision.p99Ms - raw.p99Ms,
+    overServerP50Ms: decision.p50Ms - bareServer.p50Ms,
+    overServerP99Ms: decision.p99Ms - bareServer.p99Ms,
+    ofRaw: decision.perSecond / raw.perSecond,
+    ofServer: decision.perSecond / bareServer.perSecond,
+  }
 }
 
-async function bareSession(draft: PackageDraft, patient: BenchPatient): Promise<() => Promise<unknown>> {
-  const file = draft.files.find(({ role }) => role === 'model')
-  const session = await InferenceSession.create(Buffer.from(file?.content ?? []), {
-    intraOpNumThreads: 1,
-    executionMode: 'sequential',
-  })
-  const feeds = Object.entries(tensorsFor(draft, patient)).map(([name, { data, dims }]) => [
-    name,
-    new OrtTensor('float32', data as Float32Array, dims),
-  ])
-  return () => session.run(Object.fromEntries(feeds))
+type Call = (index: number) => Promise<unknown>
+
+/** Runs each way until it is warm, and finds how many calls of it a round has time for. */
+async function warmedCount(way: Call, concurrency: number, bench: LatencyBench): Promise<number> {
+  const first = await measureLatency(3, 1, way)
+  await measureLatency(callsPerRound(50, concurrency, first.p50Ms, bench.roundMs / 2), concurrency, way)
+  const { p50Ms } = await measureLatency(5, 1, way)
+  return callsPerRound(bench.callsPerRound, concurrency, p50Ms, bench.roundMs)
 }
 
-function medianOf(rounds: readonly Latency[]): Latency {
-  const of = (key: keyof Latency) => median(rounds.map((round) => round[key]))
-  return { p50Ms: of('p50Ms'), p99Ms: of('p99Ms'), perSecond: of('perSecond') }
+function bareCall(model: BenchModel, devices: Devices): Call {
+  const body = bareBody(model.tensors)
+  return async (index) => {
+    const { status } = await devices.post(index, `/run/${model.name}`, body)
+    if (status !== 200) throw new TypeError(`the bare server answered ${status}`)
+  }
 }
 
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
+export function decisionCall(
+  model: BenchModel,
+  summary: ModelSummary,
+  devices: Devices,
+  laps?: Map<string, number[]>,
+): Call {
+  return async (index) => {
+    const { status, body } = await devices.post(index, '/v1/decisions', model.body(summary, index))
+    if (isTurnedAway(status)) return REFUSED
+    if (status !== 200) throw new TypeError(`a decision of ${model.name} got status ${status}: ${codeIn(body)}`)
+    const { outcome, timings } = (body as DecisionAnswer).decision
+    if (outcome !== 'scored') throw new TypeError(`a decision of ${model.name} was ${outcome}: ${codeIn(body)}`)
+    for (const [name, us] of Object.entries(timings)) {
+      const known = laps?.get(name)
+      if (known === undefined) laps?.set(name, [us])
+      else known.push(us)
+    }
+    return undefined
+  }
+}
+
+/** Too much at once, or too late to be of use: an answer of the box, and no decision. */
+function isTurnedAway(status: number): boolean {
+  return status === 429 || status === 503 || status === 504
+}
+
+function codeIn(body: unknown): string {
+  return JSON.stringify(body).slice(0, 300)
 }

@@ -42,6 +42,10 @@ ${curl('officer')} ${url}/v1/decisions/${lastDecisionId}
 4. A drawn chest, as an archive sends an image: is it a frontal radiograph, and which way round? The file says nobody's name, so the header does:
 ${curl('bedside')} '${url}/v1/decisions?model=chest-qc' -H 'content-type: application/dicom' -H 'wardstone-subject: patient-2' --data-binary @${at(DRAWING)}
 
+The pages, in a browser: give it a certificate, trust the authority for web sites, and open ${url}/ (Now, Decision, Models):
+openssl pkcs12 -export -passout pass:demo -inkey ${at('clients/engineer.key')} -in ${at('clients/engineer.pem')} -out ${at('clients/engineer.p12')}
+  import ${at('clients/engineer.p12')} (password: demo) and ${at('authority/ca.pem')}; clinician and officer see other things than engineer
+
 Prove the log:
 ${wardstone} audit verify --site ${root}
 

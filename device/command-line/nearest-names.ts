@@ -14,8 +14,9 @@ export function nearestNames(typed: string, names: readonly string[]): readonly 
     .map(({ name }) => name)
 }
 
-/** To the whole name, or to one of its words: `instal` means `model install`. A word that begins as typed is near. */
+/** One word may be any word of a name: `instal` means `model install`. A word that begins as typed is near. */
 function distanceTo(typed: string, name: string): number {
+  if (typed.includes(' ')) return editDistance(typed, name)
   const words = [name, ...name.split(' ')]
   const begins = typed.length >= 3 && words.some((word) => word.startsWith(typed))
   return begins ? 0.5 : Math.min(...words.map((word) => editDistance(typed, word)))

@@ -66,14 +66,22 @@ function unknown<Context>(program: Program<Context>, args: readonly string[], io
   const group = program.commands.filter(({ name }) => name.startsWith(`${typed} `))
   if (group.length > 0 && typed !== '')
     return say(isHelp ? io.stdout : io.stderr, groupText(program, typed, group), isHelp ? 0 : commonExitCodes.usage)
-  const names = [...program.commands, ...builtIns].map(({ name }) => name)
-  const near = nearestNames(words.slice(0, 2).join(' '), names).concat(nearestNames(words[0] ?? '', names))
-  const meant = [...new Set(near)].map((name) => `  ${program.name} ${name}\n`).join('')
+  const meant = meantBy(words, program).map((name) => `  ${program.name} ${name}\n`)
   const said =
     typed === '' ? `there is no option ${shown(args[0] ?? '')} here` : `there is no command "${shown(typed)}"`
   const help = `"${program.name} help" lists all commands.\n`
-  const text = `${program.name}: ${said}\n${meant === '' ? '' : `Did you mean\n${meant}`}${help}`
+  const text = `${program.name}: ${said}\n${meant.length === 0 ? '' : `Did you mean\n${meant.join('')}`}${help}`
   return say(io.stderr, text, commonExitCodes.usage)
+}
+
+/** Commands, or a group where that is what was nearly typed. */
+function meantBy(words: readonly string[], program: Program<never>): readonly string[] {
+  const names = [...program.commands, ...builtIns].map(({ name }) => name)
+  const groups = [...new Set(names.filter((name) => name.includes(' ')).map((name) => name.split(' ', 1).join('')))]
+  const [first = '', second] = words
+  const whole = second === undefined ? [] : nearestNames(`${first} ${second}`, names)
+  const near = whole.length > 0 ? whole : nearestNames(first, [...groups, ...names])
+  return near.filter((name) => !near.some((group) => name.startsWith(`${group} `)))
 }
 
 function complete(program: Program<never>, args: readonly string[], io: ProgramStreams): number {

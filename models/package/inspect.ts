@@ -64,7 +64,7 @@ export async function modelInspectCommand(args: readonly string[], io: InspectIo
     if (!isWardstoneError(error)) throw error
     const refusal = { code: error.code, message: error.message }
     if (options.json) io.stdout.write(`${JSON.stringify({ refusal })}\n`)
-    else io.stderr.write(`${printable(`REFUSED ${refusal.code}: ${refusal.message}`)}\n`)
+    else io.stderr.write(`${printable(`REFUSED ${refusal.code}: ${refusal.message} (${options.file})`)}\n`)
     return 1
   }
 }

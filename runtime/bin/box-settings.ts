@@ -57,19 +57,20 @@ const names = ['url', 'certificate', 'key', 'authority'] as const
 
 /**
  * @param defaultFile read where --client names none, if it is there
- * @throws ClientError client_settings_missing | client_file_unreadable | client_certificate_unusable; PlatformError for the file
+ * @throws ClientError client_address_invalid | client_settings_missing | client_file_unreadable | client_certificate_unusable; PlatformError for the file
  */
 export function loadBoxSettings(values: Values, defaultFile: string | undefined, nowMs: number): BoxSettings {
   const { url, certificate, key, authority, file } = settingsOf(values, defaultFile)
+  const address = url === undefined ? undefined : addressOf(url)
   const missing = names.filter((name) => ({ url, certificate, key, authority })[name] === undefined)
-  if (url === undefined || certificate === undefined || key === undefined || authority === undefined) {
+  if (address === undefined || certificate === undefined || key === undefined || authority === undefined) {
     const looked = file === undefined ? '' : `; looked in ${file}`
     throw new ClientError('client_settings_missing', {
       about: `missing: ${missing.map((name) => `--${name}`).join(', ')}${looked}`,
     })
   }
   const settings = {
-    url: addressOf(url),
+    url: address,
     certificate: readPem('certificate', certificate),
     key: readPem('key', key),
     authority: readPem('authority', authority),
@@ -106,7 +107,7 @@ function readSettings(file: string | undefined, isNamed: boolean): z.infer<typeo
 function addressOf(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (url?.protocol !== 'https:' || url.username !== '' || url.search !== '' || url.pathname !== '/')
-    throw new ClientError('client_settings_missing', { about: '--url takes https://HOST:PORT and nothing behind it' })
+    throw new ClientError('client_address_invalid', { about: '--url' })
   return url
 }
 

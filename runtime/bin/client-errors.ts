@@ -3,6 +3,7 @@ import { WardstoneError, type WardstoneErrorOptions } from '../../device/platfor
 /** What keeps a command from asking the box over HTTPS; `about` names a file, an option or an address, and what the system says. */
 export const clientErrors = {
   client_settings_missing: 'It is not said where the box is, or who asks.',
+  client_address_invalid: 'The address is none of a box.',
   client_file_unreadable: 'A file cannot be read.',
   client_file_malformed: 'A file is not what it should be.',
   client_file_unwritable: 'The file cannot be written.',
@@ -47,6 +48,7 @@ export class BoxRefusal extends ClientError {
 const advice: Readonly<Partial<Record<ClientErrorCode, string>>> = {
   client_settings_missing:
     'give --url, --certificate, --key and --authority, or put them in a file for --client (docs/cli.md shows one)',
+  client_address_invalid: 'give it as https://HOST:PORT, with nothing behind it',
   client_file_unreadable: 'look at the path and at who may read the file',
   client_file_unwritable: 'choose another name or folder; nothing is written over',
   client_certificate_unusable:

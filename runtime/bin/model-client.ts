@@ -83,7 +83,8 @@ export async function runModelCommand(
       channel.close()
     }
   } catch (error) {
-    return explain(error, usage, io, isJson, socket)
+    const isSite = socket === '' || existsSync(join(site, 'updater.json'))
+    return explain(error, usage, io, isJson, isSite ? socket : `${socket}; there is no updater.json in ${site}`)
   }
 }
 

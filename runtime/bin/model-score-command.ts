@@ -214,7 +214,7 @@ function progressOf(total: number, { stderr, clock }: ScoreIo): (scored: readonl
 function explain(error: unknown, isJson: boolean, io: ScoreIo): number {
   if (!isWardstoneError(error)) throw error
   const { message, advice } = explainCode(error.code, error.message)
-  const about = error.about === undefined ? '' : ` (${error.about})`
+  const about = error.about === undefined || message.endsWith(`(${error.about})`) ? '' : ` (${error.about})`
   if (isJson) io.stdout.write(`${JSON.stringify({ error: { code: error.code, message, about: error.about } })}\n`)
   else
     io.stderr.write(

@@ -86,18 +86,21 @@ async function run(...args: string[]): Promise<{ code: number; stdout: string; s
 describe('wardstone-fleet', () => {
   it('explains itself and every command, with examples and exit codes', async () => {
     const { code, stdout } = await run('help')
-    expect([code, stdout]).toEqual([0, expect.stringContaining('Exit status')])
+    expect([code, stdout]).toEqual([0, expect.stringContaining('Each command explains itself')])
     for (const [name, help] of Object.entries(helps)) {
       expect(stdout).toContain(`  ${name}`)
       expect(await run(name, '--help')).toEqual({ code: 0, stdout: help, stderr: '' })
-      expect(help).toMatch(/^Usage: wardstone-fleet [\s\S]*Examples:[\s\S]*Exit status: /)
+      expect(help).toMatch(/^Usage: wardstone-fleet [\s\S]*Examples:[\s\S]*Exit codes: /)
     }
+  })
+
+  it.each(['sing', 'constructor'])('says of %j that there is no such command, and where they all are', async (name) => {
+    const said = expect.stringMatching(/there is no command[\s\S]*wardstone-fleet help/)
+    expect(await run(name)).toEqual({ code: 2, stdout: '', stderr: said })
   })
 
   it.each([
     [],
-    ['sing'],
-    ['constructor'],
     ['watch', '--loud'],
     ['watch', 'me'],
     ['watch', '--interval', 'soon'],
