@@ -64,7 +64,7 @@ function shell(command: string): string {
 
 const demo = (...args: string[]) => start(['--port', '0', ...args]).ended
 
-describe('the demo', () => {
+describe('the demo', { timeout: 120_000 }, () => {
   it('makes a site, decides for sample patients with two models, and leaves with 0', async () => {
     const { code, out, err } = await demo('--once', '--site', site)
     expect(err).toBe('')

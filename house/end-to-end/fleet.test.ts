@@ -277,7 +277,7 @@ describe('a box whose log was put back', () => {
     expect(view()).toMatchObject({ stored: 12, checkpoint: { brokenSinceMs: expect.any(Number) } })
     expect(appliance?.words()).toContain('egress_outbox_behind')
     expect(readFileSync(await kept(), 'utf8')).toBe(readFileSync(checkpoint, 'utf8'))
-  }, 60_000)
+  }, 180_000)
 
   /** Leaves, records and checkpoints behind a size are gone, and what is derived from them was made anew. */
   function cutTail(size: number): void {

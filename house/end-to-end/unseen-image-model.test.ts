@@ -269,7 +269,7 @@ describe('a model of images that nobody here has seen, by the commands alone', (
       )
       expect([code, JSON.parse(out)]).toMatchObject([0, { outcome: 'same', explanation }])
     }
-  })
+  }, 120_000)
 
   test('and of a volume gives its labels back', async () => {
     const { status, error, decision } = await archive.sendFile(

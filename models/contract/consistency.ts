@@ -174,9 +174,6 @@ function isAlwaysThere(input: InputSpec): boolean {
 }
 
 function verifyOutputs({ outputs }: Contract): void {
-  // All of them are part of one record.
-  const values = outputs.reduce((sum, output) => sum + (output.role === 'tensor' ? mostElements(output.dims) : 0), 0)
-  ensure(values <= MAX_OUTPUT_VALUES, 'outputs')
   const names = outputs.map((output) => output.name)
   outputs.forEach((output, index) => {
     const path = `outputs.${output.name}`
@@ -189,6 +186,9 @@ function verifyOutputs({ outputs }: Contract): void {
       ensure(areDistinct(output.labels.map(({ code }) => code)), `${path}.labels.code`)
     }
   })
+  // All of them are part of one record.
+  const values = outputs.reduce((sum, output) => sum + (output.role === 'tensor' ? mostElements(output.dims) : 0), 0)
+  ensure(values <= MAX_OUTPUT_VALUES, 'outputs')
 }
 
 function verifyThreshold({ threshold, outputs }: Contract): void {
