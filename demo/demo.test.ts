@@ -13,13 +13,16 @@ import { createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { sharedData } from '../house/shared-data.ts'
 import { modelStore, releasePaths } from '../models/store/layout.ts'
 import { readSlotPointer } from '../models/store/pointer.ts'
 import type { HealthReport } from '../runtime/decisions/service-types.ts'
 import type { DecisionAnswer } from '../runtime/decisions/types.ts'
 import type { ShownDecision } from './show.ts'
+
+// Each starts a whole appliance, which proves its models first.
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 })
 
 const ENTRY = fileURLToPath(new URL('./bin/demo.ts', import.meta.url))
 
@@ -64,7 +67,7 @@ function shell(command: string): string {
 
 const demo = (...args: string[]) => start(['--port', '0', ...args]).ended
 
-describe('the demo', { timeout: 120_000 }, () => {
+describe('the demo', () => {
   it('makes a site, decides for sample patients with two models, and leaves with 0', async () => {
     const { code, out, err } = await demo('--once', '--site', site)
     expect(err).toBe('')
