@@ -1,6 +1,7 @@
 import { z } from 'zod'
 
 const path = z.string().min(1).max(4096)
+const slotName = z.string().regex(/^[a-z][a-z0-9-]{0,63}$/)
 
 /** How the box watches itself; may be left out as a whole or in part. */
 const deviceSchema = z.strictObject({
@@ -36,6 +37,12 @@ export const runtimeConfigSchema = z.strictObject({
     threads: z.int().min(1).max(64),
     maxQueue: z.int().min(1).max(10_000),
     isolation: z.enum(['required', 'preferred']),
+    /** Processes that serve a model side by side, by slot; each takes its memory anew. One where nothing is said. */
+    instances: z.record(slotName, z.int().min(1).max(16)).optional(),
+    /** Cores that only what is asked at the bedside may use; one where there are two or more. */
+    reservedCores: z.int().min(0).max(64).optional(),
+    /** After so long without a request the model of a slot is unloaded, and loaded by the next; never where nothing is said. */
+    idleMinutes: z.record(slotName, z.int().min(1).max(10_080)).optional(),
   }),
   /**
    * Images that are decoded at once, those that may wait, and what one may take in memory besides the decoder itself; then what

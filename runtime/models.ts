@@ -1,4 +1,5 @@
 import { readdirSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { basename } from 'node:path'
 import { loadHpkeRecipient } from '../device/crypto/hpke.ts'
 import type { CryptoProvider } from '../device/crypto/provider.ts'
@@ -21,6 +22,7 @@ import { watchRevocation } from './decisions/revocation-watch.ts'
 import { type Models, SlotRegistry } from './decisions/slot-registry.ts'
 import { RuntimeError } from './errors.ts'
 import type { ImageDecoder } from './images/image-decoder.ts'
+import { CoreShares } from './inference/core-shares.ts'
 import { availableMemoryBytes } from './inference/isolation.ts'
 import { RELEASE } from './release.ts'
 import type { SiteFiles } from './site-files.ts'
@@ -73,7 +75,7 @@ export async function startModels(
     refusals,
     changes: changeBudget(clock),
     trust,
-    settings: config.inference,
+    settings: { ...config.inference, cores: coreShares(config.inference.reservedCores) },
     memoryBytes: availableMemoryBytes(),
     images,
     clock,
@@ -110,6 +112,12 @@ export async function startModels(
     faults: () => revocation.faults(registry.slots),
     alarms: () => revocation.alarms(registry.slots),
   }
+}
+
+/** The cores of the machine, or of our part of it. One is kept for the bedside where there is another, unless it is said. */
+function coreShares(reservedCores: number | undefined): CoreShares {
+  const cores = availableParallelism()
+  return new CoreShares({ cores, reserved: reservedCores ?? (cores > 1 ? 1 : 0) })
 }
 
 /** @throws RuntimeError runtime_file_unreadable, CryptoError */

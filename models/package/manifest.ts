@@ -80,6 +80,20 @@ export const manifestSchema = z.strictObject({
   gpuCapability: text.nullable(),
   runtime: z.strictObject({ minimum: semver, below: semver }),
   memoryBytes: z.int().positive(),
+  /**
+   * Where the model's first dimension is free: how many requests may run together, each size warmed up beforehand, and the
+   * longest that one waits for others. Left out, each runs by itself.
+   */
+  batching: z
+    .strictObject({
+      sizes: z
+        .array(z.int().min(1).max(256))
+        .min(1)
+        .max(8)
+        .refine((sizes) => sizes.every((size, index) => index === 0 || size > (sizes[index - 1] ?? 0))),
+      maxWaitMs: z.number().min(0).max(1000),
+    })
+    .optional(),
   licence: text,
   provenance: text,
 })

@@ -30,4 +30,5 @@ export type Assessed =
 export interface AssessedRequest {
   readonly inputs: DecisionRequest['inputs']
   readonly image?: ImageCase | undefined
+  readonly timeoutMs?: DecisionRequest['timeoutMs']
 }

@@ -10,7 +10,7 @@ import { sampleDraft } from '../../models/package/testkit/sample-draft.ts'
 import type { Principal } from '../access/principal.ts'
 import type { AuditPosition, Evidence } from '../audit/types.ts'
 import { InferenceError } from '../inference/errors.ts'
-import type { ModelWorker } from '../inference/types.ts'
+import type { ModelWorker, RunOrder } from '../inference/types.ts'
 import { StorageError } from '../storage/errors.ts'
 import { type DecisionRoom, decide } from './decide.ts'
 import { SlotRegistry } from './slot-registry.ts'
@@ -32,7 +32,7 @@ interface Bench {
   readonly written: Evidence[]
   readonly order: string[]
   readonly clock: FakeClock
-  onRun: (inputs: Tensors, deadlineMs: number) => Promise<Tensors>
+  onRun: (inputs: Tensors, deadlineMs: number, client?: string, order?: RunOrder) => Promise<Tensors>
   onCommit: () => Promise<void>
   onLastAlert: () => ReturnType<DecisionRoom['alerts']['lastAlert']>
 }
@@ -50,7 +50,7 @@ function bench(): Bench {
     onLastAlert: () => undefined,
     room: {
       models: new SlotRegistry([
-        ['sample', { state: 'active', model: activeModel((inputs, deadlineMs) => made.onRun(inputs, deadlineMs)) }],
+        ['sample', { state: 'active', model: activeModel((...asked) => made.onRun(...asked)) }],
         ['broken', { state: 'unavailable', fault: 'package_hash_mismatch' }],
       ]),
       ledger: {
@@ -131,6 +131,55 @@ describe('decide', () => {
     expect(JSON.stringify(evidence?.outbound)).not.toContain('subject-1')
     expect(evidence?.leaf).toMatchObject({ kind: 'decision', outcome: 'scored', client: 'monitor-1', role: 'bedside' })
     expect(evidence?.outbound).toMatchObject({ result: 'elevated', alert: true, model: manifest.modelId })
+  })
+
+  it('asks the model as urgently as the caller may, and tells it when the caller has left', async () => {
+    const made = bench()
+    const asked: (RunOrder | undefined)[] = []
+    made.onRun = async (_inputs, _deadlineMs, _client, order) => {
+      asked.push(order)
+      return scored
+    }
+    const left = new AbortController()
+    await decide(request({ signal: left.signal }), caller, made.room)
+    await decide(request({ priority: 'batch' }), caller, made.room)
+    await decide(request({ priority: 'bedside' }), { ...caller, role: 'clinician' }, made.room)
+    expect(asked[0]?.signal).toBe(left.signal)
+    expect(asked.map((order) => order?.priority)).toEqual(['bedside', 'batch', 'reading-room'])
+  })
+
+  it('waits for the model no longer than whoever asks, and says when to come again where that is known', async () => {
+    const made = bench()
+    const deadlines: number[] = []
+    made.onRun = (_inputs, deadlineMs) => {
+      deadlines.push(deadlineMs - made.clock.monotonicMs())
+      return Promise.reject(new InferenceError('inference_overloaded', { retryAfterMs: 4000 }))
+    }
+    const { retryAfterMs } = await decide(request({ timeoutMs: 7 }), caller, made.room)
+    await decide(request({ timeoutMs: 1e9 }), caller, made.room)
+    expect(deadlines).toEqual([7, spotContract.deadlineMs])
+    expect(retryAfterMs).toBe(4000)
+    expect(JSON.stringify(made.written)).not.toContain('retryAfterMs')
+  })
+
+  it('counts the time in the queue apart from the time of the model', async () => {
+    const made = bench()
+    made.onRun = async (_inputs, _deadlineMs, _client, order) => {
+      made.clock.advance(5)
+      order?.begun?.()
+      made.clock.advance(3)
+      return scored
+    }
+    const { decision } = await decide(request(), caller, made.room)
+    expect(decision.timings).toMatchObject({ queueUs: 5000, inferUs: 3000 })
+  })
+
+  it('records a caller who left before the model had answered as a refusal, and says no result', async () => {
+    const made = bench()
+    made.onRun = () => Promise.reject(new InferenceError('inference_cancelled'))
+    const { decision } = await decide(request(), caller, made.room)
+    expect(decision).toMatchObject({ outcome: 'refused', refusal: { code: 'inference_cancelled' }, assessment: null })
+    expect(recordOf(made.written[0]).decision).toEqual(decision)
   })
 
   it('holds for as long as the contract says', async () => {

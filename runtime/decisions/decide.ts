@@ -12,6 +12,7 @@ import type { Principal } from '../access/principal.ts'
 import type { Ledger } from '../audit/types.ts'
 import type { ImageDecoder } from '../images/image-decoder.ts'
 import { InferenceError } from '../inference/errors.ts'
+import type { RunOrder } from '../inference/types.ts'
 import type { Assessed, AssessedRequest } from './assessed.ts'
 import { decisionEvidence } from './evidence.ts'
 import { explain, pending, unexplained } from './explain.ts'
@@ -24,6 +25,7 @@ import type { Models } from './slot-registry.ts'
 import { type AlertHistory, alertStands } from './standing-alert.ts'
 import { Stopwatch } from './stopwatch.ts'
 import type { ActiveModel, Decision, DecisionAnswer, DecisionRequest, Explanation } from './types.ts'
+import { urgencyOf } from './urgency.ts'
 
 export interface DecisionRoom {
   readonly models: Models
@@ -52,7 +54,8 @@ const OUT_OF_TIME = 'It was not ready before the deadline of the decision.'
 /**
  * The one path: every clinical answer of the box is made here, whichever protocol asked.
  * Authorise → take in the image → guard against the signed contract → preprocess → infer → postprocess → explain → commit → answer.
- * A refusal (the inputs, the image, the population, a worker that failed) is an answer of its own and recorded like a result.
+ * A refusal (the inputs, the image, the population, a worker that failed, a caller who left) is an answer of its own and
+ * recorded like a result.
  * @throws AccessError, DecisionError model_unknown | model_unavailable | subject_missing, StorageError; ImageError where nobody
  * says whom the image is about: nothing was decided
  */
@@ -71,9 +74,11 @@ export async function decide(request: DecisionRequest, caller: Principal, room: 
   const pseudonym = () => room.subjects.open(subject).pseudonym
   const stands = () => alertStands(room.alerts, pseudonym(), modelId, contract, decidedAtMs)
   const when = room.explanations === undefined ? 'in time' : 'later'
+  const order = { priority: urgencyOf(request, caller.role), signal: request.signal }
+  const asked = { inputs: request.inputs, timeoutMs: request.timeoutMs, ...taken }
   const assessed: Assessed =
     taken.fault === undefined
-      ? await assess({ inputs: request.inputs, ...taken }, model, decidedAtMs, watch, caller.clientId, stands, when)
+      ? await assess(asked, model, decidedAtMs, watch, caller.clientId, stands, when, order)
       : { outcome: 'refused', guarded: undefined, gates: [], refusal: taken.fault }
   const identity = { decisionId: room.newId(), subjectPseudonym: pseudonym() }
   const decision = describe(assessed, model, decidedAtMs, { ...identity, timings: watch.laps() })
@@ -88,26 +93,29 @@ export async function decide(request: DecisionRequest, caller: Principal, room: 
     outcome: decision.outcome,
     leaf: audit.leafIndex,
   })
-  return { decision, audit }
+  const { retryAfterMs } = assessed.outcome === 'refused' ? assessed.refusal : {}
+  return { decision, audit, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) }
 }
 
 /**
  * From what was sent to what came out; nothing is recorded yet. The contract's deadline runs from here: an image has arrived by now.
  * @param client whose share of the model's queue the request takes
  * @param stands does an alert stand for the subject? Asked only where that decides.
+ * @param order how urgent it is, and what says that nobody waits any more
  * @param when the explanation: within its budget or not at all; within it or pending; now, however long it takes
  */
 export async function assess(
-  { inputs, image }: AssessedRequest,
+  { inputs, image, timeoutMs }: AssessedRequest,
   model: ActiveModel,
   nowMs: number,
   watch: Stopwatch,
   client: string,
   stands?: () => boolean,
   when: 'in time' | 'later' | 'now' = 'in time',
+  order: RunOrder = {},
 ): Promise<Assessed> {
   const { contract } = model.manifest
-  const deadlineMs = watch.nowMs() + contract.deadlineMs
+  const deadlineMs = watch.nowMs() + Math.min(contract.deadlineMs, timeoutMs ?? contract.deadlineMs)
   let guarded: GuardedInputs | undefined
   let gates: readonly GateRecord[] = []
   try {
@@ -115,16 +123,17 @@ export async function assess(
     const tensors = preprocess(guarded, contract, nowMs)
     watch.lap('guard')
     if (image !== undefined && image.gatekeepers.length > 0) {
-      const answer = await askGatekeepers(image.gatekeepers, image.own.facts, { nowMs, deadlineMs, client })
+      const answer = await askGatekeepers(image.gatekeepers, image.own.facts, { nowMs, deadlineMs, client, order })
       gates = answer.records
       watch.lap('gate')
       if (answer.refusal !== undefined) throw answer.refusal
     }
-    const raw = await model.worker.run(tensors, deadlineMs, client)
+    const begun = () => watch.lap('queue')
+    const raw = await model.worker.run(tensors, deadlineMs, client, { ...order, begun })
     watch.lap('infer')
     const assessment = postprocess(raw, contract, stands)
     const untilMs = () => (when === 'now' ? watch.nowMs() + PATIENT_MS : deadlineMs - ANSWER_MARGIN_MS)
-    const runAgain = (rows: Tensors) => model.worker.run(rows, untilMs(), client)
+    const runAgain = (rows: Tensors) => model.worker.run(rows, untilMs(), client, order)
     const explanation = await explainInBudget(assessment, tensors, model, runAgain, when)
     watch.lap('explain')
     return { outcome: 'scored', guarded, gates, assessment, large: largeOutputs(raw, contract), explanation }
@@ -160,7 +169,8 @@ async function explainInBudget(
   try {
     return await explain(assessment, tensors, contract, run)
   } catch (error) {
-    if (error instanceof InferenceError) return without(OUT_OF_TIME)
+    // Nobody reads it any more: the request as a whole is over.
+    if (error instanceof InferenceError && error.code !== 'inference_cancelled') return without(OUT_OF_TIME)
     throw error
   }
 }

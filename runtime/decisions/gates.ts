@@ -6,6 +6,7 @@ import type { Prepared } from '../../models/contract/image/prepared-image.ts'
 import { type Assessment, postprocess } from '../../models/contract/postprocess.ts'
 import { preprocess } from '../../models/contract/preprocess.ts'
 import { InferenceError } from '../inference/errors.ts'
+import type { RunOrder } from '../inference/types.ts'
 import { DecisionError } from './errors.ts'
 import type { GateRecord } from './image-record.ts'
 import type { Models } from './slot-registry.ts'
@@ -47,6 +48,7 @@ export interface GateRun {
   /** On the monotonic clock. */
   readonly deadlineMs: number
   readonly client: string
+  readonly order?: RunOrder
 }
 
 /** What the gatekeepers said, as it is recorded, and what the image is refused with when one of them does not let it pass. */
@@ -90,9 +92,11 @@ async function ask(keeper: Gatekeeper, model: ActiveModel, facts: ImageFacts, ru
   if (keeper.prepared === undefined) throw unavailable(keeper)
   try {
     const guarded = guard({}, contract, run.nowMs, { facts, prepared: keeper.prepared })
-    const raw = await model.worker.run(preprocess(guarded, contract, run.nowMs), run.deadlineMs, run.client)
+    const raw = await model.worker.run(preprocess(guarded, contract, run.nowMs), run.deadlineMs, run.client, run.order)
     return postprocess(raw, contract)
   } catch (error) {
+    // Whoever asked has left: that says nothing of the gatekeeper.
+    if (error instanceof InferenceError && error.code === 'inference_cancelled') throw error
     if (error instanceof InferenceError || error instanceof ContractError) throw unavailable(keeper, error)
     throw error
   }

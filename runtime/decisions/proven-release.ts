@@ -7,14 +7,17 @@ import { type GoldenCases, parseGoldenVectors, verifyGoldenVectors } from '../..
 import { outputSteps } from '../../models/contract/output-ops/output-steps.ts'
 import type { GoldenVectors } from '../../models/contract/schema.ts'
 import { PackageError } from '../../models/package/errors.ts'
+import type { Manifest } from '../../models/package/manifest.ts'
 import { type OpenedPackage, openPackage, type PackagePaths, type PackageTrust } from '../../models/package/open.ts'
 import type { ImageDecoder } from '../images/image-decoder.ts'
+import { batchDifference } from '../inference/batch-test.ts'
+import type { CoreShares } from '../inference/core-shares.ts'
 import { InferenceError } from '../inference/errors.ts'
 import { createModelWorker } from '../inference/model-worker.ts'
 import { chooseProvider } from '../inference/provider-choice.ts'
 import { findProvider, thisSite } from '../inference/provider-site.ts'
 import { selfTest, warmUpInputs } from '../inference/self-test.ts'
-import type { ModelWorker, ProviderOrder, WorkerOptions } from '../inference/types.ts'
+import type { ModelWorker, ProviderOrder, ScheduledWorker, WorkerOptions } from '../inference/types.ts'
 import { prepareGolden } from './golden-images.ts'
 import { type ExplanationProbe, judgeDependence, probeExplanation } from './randomisation-check.ts'
 import { rehearse } from './rehearsal.ts'
@@ -23,10 +26,15 @@ import type { ActiveModel } from './types.ts'
 const MAX_GOLDEN_BYTES = 16 * 1024 * 1024
 const MAX_PROVING_MS = 20 * 60_000
 
+/** What the site says of its models; `instances` and `idleMinutes` by slot. */
 export interface SlotSettings {
   readonly threads: number
   readonly maxQueue: number
   readonly isolation: 'required' | 'preferred'
+  readonly instances?: Readonly<Record<string, number>> | undefined
+  readonly idleMinutes?: Readonly<Record<string, number>> | undefined
+  /** The cores that all models share; without it each runs when it is asked. */
+  readonly cores?: CoreShares | undefined
 }
 
 export interface ReleaseLoader {
@@ -79,7 +87,7 @@ export async function proveRelease(
     await breath()
     verifyGoldenVectors(vectors, manifest.contract)
     const golden = await prepareGolden(vectors, manifest.contract, { ...loader, verifyTime: limit.verifyTime })
-    loader.admit(manifest.memoryBytes)
+    loader.admit(manifest.memoryBytes * instancesOf(manifest, loader.settings))
     // First, so that there is never more than one of its workers at a time.
     const randomised = await probeRandomised(opened, golden, loader)
     const site = thisSite()
@@ -204,6 +212,7 @@ async function proveWorker(
     loader.started(worker)
     await worker.ready()
     await selfTest({ manifest, golden, worker }, loader.clock)
+    await allowBatches(manifest, golden, worker, loader)
     return worker
   } catch (error) {
     await worker.stop()
@@ -224,9 +233,38 @@ function startWorker(
   golden: GoldenCases,
   provider: ProviderOrder,
   loader: ReleaseLoader,
-): ModelWorker {
+): ScheduledWorker {
   const warmUp = warmUpInputs(golden, opened.manifest.contract, loader.clock)
-  return createModelWorker({ ...workerOptions(opened, loader), provider, warmUp })
+  const { manifest } = opened
+  const { settings } = loader
+  const idleMinutes = settings.idleMinutes?.[manifest.modelId]
+  return createModelWorker({
+    ...workerOptions(opened, loader),
+    provider,
+    warmUp,
+    warmUpRows: manifest.batching?.sizes ?? [],
+    instances: instancesOf(manifest, settings),
+    ...(idleMinutes === undefined ? {} : { idleUnloadMs: idleMinutes * 60_000 }),
+  })
+}
+
+/** A slot has the name of its model. */
+export function instancesOf({ modelId }: Manifest, { instances = {} }: Pick<SlotSettings, 'instances'>): number {
+  return Object.hasOwn(instances, modelId) ? (instances[modelId] ?? 1) : 1
+}
+
+/** A package whose batches say something else than single requests is served by single requests. */
+async function allowBatches(
+  manifest: Manifest,
+  golden: GoldenCases,
+  worker: ScheduledWorker,
+  { clock, log }: ReleaseLoader,
+): Promise<void> {
+  const { batching, modelId } = manifest
+  if (batching === undefined) return
+  const difference = await batchDifference({ manifest, golden, worker }, batching, clock)
+  if (difference === undefined) worker.useBatches(batching)
+  else log.warn('inference.batches-refused', { model: modelId, about: difference })
 }
 
 function workerOptions(opened: OpenedPackage, { settings, clock, log }: ReleaseLoader): WorkerOptions {
@@ -237,5 +275,8 @@ function workerOptions(opened: OpenedPackage, { settings, clock, log }: ReleaseL
   const salt = Buffer.from(manifest.encryption.salt, 'hex')
   const source = { modelId: manifest.modelId, fd, payloadOffset, file, fileIndex, contentKey, salt }
   const steps = outputSteps(manifest.contract)
-  return { ...settings, source, memoryLimitBytes: manifest.memoryBytes, outputSteps: steps, clock, log }
+  const { maxQueue, isolation, cores } = settings
+  const threads = Math.min(settings.threads, cores?.widest ?? settings.threads)
+  const site = { threads, maxQueue, isolation, ...(cores === undefined ? {} : { cores }) }
+  return { ...site, source, memoryLimitBytes: manifest.memoryBytes, outputSteps: steps, clock, log }
 }

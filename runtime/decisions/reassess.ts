@@ -28,7 +28,9 @@ export async function reassess(
   if (own === undefined && record.image !== undefined) throw new DecisionError('image_not_kept')
   const request = { inputs: observations, image: own === undefined ? undefined : { own, gatekeepers: [] } }
   const stands = () => decision.assessment?.alert === true
-  return assess(request, model, Date.parse(decision.decidedAt), new Stopwatch(clock), CLIENT, stands, 'now')
+  return assess(request, model, Date.parse(decision.decidedAt), new Stopwatch(clock), CLIENT, stands, 'now', {
+    priority: 'batch',
+  })
 }
 
 /** Did the same come out, to the last bit of every number? */

@@ -16,7 +16,7 @@ import { ActivationError } from './activation-errors.ts'
 import { refusalEvidence } from './activation-evidence.ts'
 import { type Change, floorOf, isAtFloor } from './activation-rules.ts'
 import { newerImageVersion } from './newer-targets.ts'
-import { type ProvenRelease, proveRelease, type SlotSettings } from './proven-release.ts'
+import { instancesOf, type ProvenRelease, proveRelease, type SlotSettings } from './proven-release.ts'
 
 /** What is pinned at enrolment; what has run here is added from the log. */
 export type PinnedTrust = Pick<PackageTrust, 'vendor' | 'fleet' | 'recipient' | 'deviceId' | 'runtimeVersion'>
@@ -150,7 +150,9 @@ export class ReleaseProver {
   }
 
   #admit(memoryBytes: number): void {
-    const held = [...this.#alive].reduce((sum, { model }) => sum + model.manifest.memoryBytes, 0)
+    const { settings } = this.#parts
+    const bytesOf = ({ model: { manifest } }: ProvenRelease) => manifest.memoryBytes * instancesOf(manifest, settings)
+    const held = [...this.#alive].reduce((sum, proven) => sum + bytesOf(proven), 0)
     if (held + memoryBytes > this.#parts.memoryBytes) throw new ActivationError('runtime_memory_short')
   }
 

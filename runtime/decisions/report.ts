@@ -17,6 +17,9 @@ function candidateOf(slot: string, candidate: ActiveModel | undefined): ModelSum
   return { version: candidate.manifest.version, packageHash: candidate.packageHash }
 }
 
+/** One that is unloaded for want of requests is loaded by the next: it decides as well. */
+const DECIDING = ['ready', 'busy', 'unloaded'] as const
+
 /** Is the box fit for use? `degraded` when something is wrong that a person should see to, `unavailable` when no model decides. */
 export function reportHealth(
   { slots }: Pick<Models, 'slots'>,
@@ -32,7 +35,7 @@ export function reportHealth(
     return { slot, state, restarts, isolation, provider: provider ?? null }
   })
   const faults = [...slotFindings(slots).map(({ fault }) => fault), ...otherFaults]
-  const deciding = models.some(({ state }) => state === 'ready' || state === 'busy')
+  const deciding = models.some(({ state }) => DECIDING.some((one) => one === state))
   return {
     status: deciding ? (faults.length === 0 ? 'ready' : 'degraded') : 'unavailable',
     faults,

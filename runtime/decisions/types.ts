@@ -6,6 +6,7 @@ import type { Manifest } from '../../models/package/manifest.ts'
 import type { Principal } from '../access/principal.ts'
 import type { AuditPosition } from '../audit/types.ts'
 import type { ImageInput } from '../images/image-input.ts'
+import type { Priority } from '../inference/priority.ts'
 import type { ModelWorker, ProviderReport } from '../inference/types.ts'
 import type { GateRecord, ImageRecord, KeptTensor } from './image-record.ts'
 
@@ -19,6 +20,12 @@ export interface DecisionRequest {
   readonly inputs: Readonly<Record<string, readonly Observation[]>>
   /** The files of an image, as they arrive. */
   readonly image?: ImageInput | undefined
+  /** How urgent it is, where that is less than who asks and what for say (urgency.ts); by number, 1 is the most urgent. */
+  readonly priority?: Priority | number | undefined
+  /** How long whoever asks will wait, where that is less than the model's deadline. */
+  readonly timeoutMs?: number | undefined
+  /** Aborted when whoever asked has left: what waits for a model then waits no longer, and is recorded as cancelled. */
+  readonly signal?: AbortSignal | undefined
 }
 
 export const purposes = ['treatment', 'quality', 'demonstration'] as const
@@ -161,6 +168,8 @@ export interface Decision {
 export interface DecisionAnswer {
   readonly decision: Decision
   readonly audit: AuditPosition
+  /** With a refusal that passes by itself: when to come again. It is said and not recorded. */
+  readonly retryAfterMs?: number | undefined
 }
 
 /** Stands in a record for a tensor: its data are among the observations, as they were sent. */

@@ -8,6 +8,7 @@ const FIXED_NAMES: ReadonlySet<string> = new Set([
   'model',
   'subject',
   'purpose',
+  'priority',
   'inputs',
   'value',
   'unit',

@@ -66,7 +66,7 @@ export const modelDetailSchema = z.strictObject({
   release: releaseSchema.nullable(),
   worker: z
     .strictObject({
-      state: z.enum(['starting', 'ready', 'busy', 'waiting-to-restart', 'stopped']),
+      state: z.enum(['starting', 'ready', 'busy', 'waiting-to-restart', 'unloaded', 'stopped']),
       restarts: worker.restarts,
       lastFailure: z.string().nullable(),
       isolation: worker.isolation.unwrap(),

@@ -251,7 +251,7 @@ export const healthAnswerSchema = z.strictObject({
   models: z.array(
     z.strictObject({
       slot: z.string(),
-      state: z.enum(['starting', 'ready', 'busy', 'waiting-to-restart', 'stopped', 'unavailable']),
+      state: z.enum(['starting', 'ready', 'busy', 'waiting-to-restart', 'unloaded', 'stopped', 'unavailable']),
       restarts: z.int().min(0),
       isolation: z
         .strictObject({

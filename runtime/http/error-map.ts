@@ -87,6 +87,8 @@ const statuses: Readonly<Record<ErrorCode, HttpStatus>> = {
   inference_deadline: 504,
   inference_worker_lost: 502,
   inference_out_of_memory: 502,
+  // Never read by whoever asked over HTTP: they have left.
+  inference_cancelled: 503,
   inference_failed: 502,
   inference_unavailable: 503,
   inference_overloaded: 503,

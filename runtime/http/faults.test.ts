@@ -25,6 +25,32 @@ afterEach(() => {
 })
 afterAll(() => server.app.close())
 
+describe('a client that goes', () => {
+  it('before its answer is there is noticed, and one that waits for it is not', async () => {
+    const seen: (AbortSignal | undefined)[] = []
+    server.decisions.onDecide = ({ signal: left }) => {
+      seen.push(left)
+      return new Promise((resolve) => left?.addEventListener('abort', () => resolve(examples.DecisionAnswer)))
+    }
+    const connection = await clinician.open()
+    const body = JSON.stringify(request)
+    connection.write(
+      `POST /v1/decisions HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+    )
+    await expect.poll(() => seen.length).toBe(1)
+    expect(seen[0]?.aborted).toBe(false)
+    connection.socket.destroy()
+    await expect.poll(() => seen[0]?.aborted).toBe(true)
+    server.decisions.onDecide = async ({ signal: left }) => {
+      seen.push(left)
+      return examples.DecisionAnswer
+    }
+    expect((await clinician.post('/v1/decisions', request)).status).toBe(200)
+    await pause(50)
+    expect(seen[1]?.aborted).toBe(false)
+  })
+})
+
 describe('faults of the box', () => {
   const thrown: [string, () => unknown][] = [
     ['an error', () => new Error(`no bed for ${CANARY}`)],

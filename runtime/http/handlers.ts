@@ -40,6 +40,8 @@ export interface Call {
   readonly upload: ImageUpload | undefined
   /** The body where it is a release: it has not been read. */
   readonly release: ReleaseUpload | undefined
+  /** Aborted when the caller has left. */
+  readonly left?: AbortSignal
 }
 
 export interface Answer {
@@ -78,14 +80,14 @@ export function createHandlers({
   const knownInputs = () => new Set(decisions.models().flatMap((model) => model.inputs.map((input) => input.name)))
   const document = openApiText()
   return {
-    createDecision: async ({ caller, body, upload, requestId }) => {
+    createDecision: async ({ caller, body, upload, requestId, left }) => {
       const nowMs = clock.nowMs()
       if (upload !== undefined) {
         const request = await receiveImageRequest(upload, limits, nowMs, knownInputs)
-        return answerUpload(decisions.decide(request, caller), upload, requestId)
+        return answerUpload(decisions.decide({ ...request, signal: left }, caller), upload, requestId)
       }
       const request = parseDecisionRequest(body, nowMs, knownInputs)
-      return answerDecision(await decisions.decide(request, caller), requestId)
+      return answerDecision(await decisions.decide({ ...request, signal: left }, caller), requestId)
     },
     readDecision: async ({ caller, params: { id } }) =>
       answer(routes.readDecision, await decisions.read(parseDecisionId(id), caller)),
@@ -168,11 +170,11 @@ async function answerUpload(
 }
 
 /** A refusal is sent whole, with the same error member and status that any other client error has. */
-function answerDecision(body: DecisionAnswer, requestId: string, said?: ErrorFacts): Answer {
+function answerDecision({ retryAfterMs, ...body }: DecisionAnswer, requestId: string, said?: ErrorFacts): Answer {
   const { refusal } = body.decision
   if (refusal === null) return answer({ ...routes.createDecision, answer: decisionAnswerSchema }, body)
   if (!isErrorCode(refusal.code)) throw new HttpError('response_malformed')
-  const facts = said ?? factsOf(refusal.code, refusal.about ?? undefined)
+  const facts = said ?? factsOf(refusal.code, refusal.about ?? undefined, retryAfterMs)
   const whole = { ...body, ...errorAnswer(facts, requestId) }
   return {
     ...answer({ ...routes.createDecision, answer: refusedAnswerSchema }, whole),

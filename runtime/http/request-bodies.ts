@@ -33,8 +33,8 @@ export function parseDecisionRequest(
 ): DecisionRequest {
   const parsed = decisionRequestSchema.safeParse(body)
   if (!parsed.success) throw malformed(parsed.error.issues, knownInputs())
-  const { model, subject, purpose = 'treatment', inputs } = parsed.data
-  return { model, subject: new Phi(subject), purpose, inputs: allObservations(inputs, nowMs) }
+  const { model, subject, purpose = 'treatment', priority, inputs } = parsed.data
+  return { model, subject: new Phi(subject), purpose, priority, inputs: allObservations(inputs, nowMs) }
 }
 
 /**
@@ -48,9 +48,9 @@ export function parseImageRequest(
 ): Omit<DecisionRequest, 'image'> {
   const parsed = imageRequestSchema.safeParse(body)
   if (!parsed.success) throw malformed(parsed.error.issues, knownInputs())
-  const { model, subject, purpose = 'treatment', inputs = {} } = parsed.data
+  const { model, subject, purpose = 'treatment', priority, inputs = {} } = parsed.data
   const patient = subject === undefined ? undefined : new Phi(subject)
-  return { model, subject: patient, purpose, inputs: allObservations(inputs, nowMs) }
+  return { model, subject: patient, purpose, priority, inputs: allObservations(inputs, nowMs) }
 }
 
 function allObservations(inputs: DecisionRequestBody['inputs'], nowMs: number): DecisionRequest['inputs'] {

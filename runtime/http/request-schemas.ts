@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { MAX_RANK, MAX_WRITTEN_VALUES } from '../../models/contract/tensor-schema.ts'
 import { purposes } from '../decisions/types.ts'
+import { priorities } from '../inference/priority.ts'
 import { MAX_BASE64_LENGTH } from './strict-json.ts'
 
 /** What a request may say, wherever it stands: in its body, its address or a header. */
@@ -63,13 +64,17 @@ const singleObservation = z
 
 export const purposeSchema = z.enum(purposes)
 const purpose = purposeSchema.optional().meta({ description: 'Why it is asked; `treatment` when left out.' })
+const priority = z.enum(priorities).optional().meta({
+  description:
+    'How urgent it is. Left out, who asks, what for and whether there is an image say it; a request can only be less urgent than that.',
+})
 const model = slotSchema.meta({ description: 'A slot of GET /v1/models.' })
 const inputs = z
   .record(inputName, z.union([singleObservation, z.array(observation).min(1).max(MAX_OBSERVATIONS)]))
   .refine((inputs) => Object.keys(inputs).length <= MAX_INPUTS)
   .meta({ description: 'Observations by the input names of the model.', maxProperties: MAX_INPUTS })
 
-export const decisionRequestSchema = z.strictObject({ model, subject: subjectSchema, purpose, inputs })
+export const decisionRequestSchema = z.strictObject({ model, subject: subjectSchema, purpose, priority, inputs })
 
 /** The first part of a body in parts; the others are the files of the image. */
 export const imageRequestSchema = z.strictObject({
@@ -79,6 +84,7 @@ export const imageRequestSchema = z.strictObject({
       'As in a request without an image. Left out, PatientID of the DICOM files says it; where both say it, they must agree.',
   }),
   purpose,
+  priority,
   inputs: inputs.optional().meta({ description: 'What the model takes besides the image.' }),
 })
 

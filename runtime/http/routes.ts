@@ -86,6 +86,7 @@ const imageErrorCodes = Object.keys(imageErrors) as readonly ImageErrorCode[]
 /** Codes that a recorded refusal of POST /v1/decisions can carry, besides those of the guards, which are all 422. */
 export const refusedDecisionErrors = [
   'inference_deadline',
+  'inference_cancelled',
   'inference_worker_lost',
   'inference_out_of_memory',
   'inference_failed',

@@ -13,6 +13,7 @@ import type { LiveDecisions } from '../decisions/live-decisions.ts'
 import type { ModelDetail } from '../decisions/model-detail.ts'
 import type { DecisionService } from '../decisions/service-types.ts'
 import { BoundedLog } from './bounded-log.ts'
+import { callerLeft } from './caller-left.ts'
 import { ConnectionGuard } from './connection-guard.ts'
 import { errorAnswer, errorFacts, retryHeaders } from './error-map.ts'
 import { HttpError, type HttpErrorCode } from './errors.ts'
@@ -177,7 +178,8 @@ class ApiServer {
       handler: async (request, reply) => {
         const { principal, lease, upload, release } = this.#entered(request)
         const params = request.params as Call['params']
-        const call = { caller: principal, requestId: request.id, params, body: request.body, upload, release }
+        const left = callerLeft(reply.raw)
+        const call = { caller: principal, requestId: request.id, params, body: request.body, upload, release, left }
         lease?.hold()
         const answer = await handler(call).finally(() => lease?.release())
         if (route.evidence === 'counted') this.#recorder.counted({ principal, route: route.path })

@@ -40,9 +40,14 @@ const LENGTH_BYTES = 4
 /** Kept for the next frame; a larger one has memory of its own. */
 const MAX_ROOM_BYTES = 1024 * 1024
 
-/** Writes frames, each into the room of the one before: on a channel only one is under way at a time. */
+/** Writes frames, each into the room of the one before, unless that one is still under way. */
 export class FrameWriter {
   #room = Buffer.alloc(0)
+
+  /** The frame that was written last is still being sent: the next has a room of its own. */
+  keepRoom(): void {
+    this.#room = Buffer.alloc(0)
+  }
 
   /** @returns the bytes of one frame, copied, until the next is written; undefined when it is larger than the limits. */
   write(message: object, tensors: Tensors, limits: FrameLimits): Buffer | undefined {

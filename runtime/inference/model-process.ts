@@ -1,6 +1,7 @@
 import type { Clock } from '../../device/platform/clock.ts'
 import { ContractError } from '../../models/contract/errors.ts'
 import type { Tensors } from '../../models/contract/tensor.ts'
+import type { Dispatch } from './dispatch.ts'
 import { InferenceError } from './errors.ts'
 import type { WorkerEnd } from './isolated-child.ts'
 import type { WorkerCommand } from './isolation.ts'
@@ -26,13 +27,23 @@ export type LoadFault = Omit<Extract<FromWorker, { kind: 'load-failed' }>, 'kind
 
 export interface ProcessEvents {
   ready(provider: SessionReport): void
-  /** The last request has its answer; another may be given. */
-  idle(): void
-  /** Exactly once. `how` is an identifier: `deadline`, `SIGSEGV`, `exit-1`. */
-  ended(how: string, fault: LoadFault | undefined): void
+  /** An answer has come: more may be given. */
+  answered(): void
+  /** These have to be asked again, each alone: they failed as part of a batch. */
+  parted(runs: readonly PendingRun[]): void
+  /** Exactly once. `how` is an identifier: `deadline`, `SIGSEGV`, `exit-1`. `unserved` was given and not begun. */
+  ended(how: string, fault: LoadFault | undefined, unserved: readonly PendingRun[]): void
 }
 
-/** One life of a worker process: it loads, answers one request at a time, and ends. Whoever is in it then is answered. */
+interface InFlight {
+  readonly id: number
+  readonly dispatch: Dispatch
+}
+
+/**
+ * One life of a worker process: it loads, answers what it is given in that order, and ends. Whatever it works on then is
+ * answered with the loss; what waits behind that was not begun, and is given back.
+ */
 export class ModelProcess {
   readonly #events: ProcessEvents
   readonly #clock: Clock
@@ -42,7 +53,10 @@ export class ModelProcess {
   readonly #end = Promise.withResolvers<void>()
   readonly #loadTimer: NodeJS.Timeout
   #ready = false
-  #inFlight: { readonly id: number; readonly run: PendingRun; readonly startedMs: number } | undefined
+  /** The first is what the process works on. */
+  readonly #inFlight: InFlight[] = []
+  /** Since when it works on that. */
+  #sinceMs = 0
   #lastId = 0
   #graceTimer: NodeJS.Timeout | undefined
   #leaving = false
@@ -68,34 +82,44 @@ export class ModelProcess {
     return this.#channel.pid
   }
 
-  get canRun(): boolean {
-    return this.#ready && this.#inFlight === undefined && !this.#leaving && this.#killedFor === undefined
+  get isOpen(): boolean {
+    return this.#ready && !this.#leaving && this.#killedFor === undefined
   }
 
-  run(run: PendingRun): void {
+  get given(): readonly Dispatch[] {
+    return this.#inFlight.map(({ dispatch }) => dispatch)
+  }
+
+  /** What is in it needs at least so long. */
+  get underWayMs(): number {
+    const [first, ...others] = this.#inFlight
+    if (first === undefined) return 0
+    const least = ({ dispatch }: InFlight) => this.#times.leastMs(dispatch.inputs) ?? 0
+    const restMs = Math.max(0, least(first) - (this.#clock.monotonicMs() - this.#sinceMs))
+    return others.reduce((sum, other) => sum + least(other), restMs)
+  }
+
+  run(dispatch: Dispatch): void {
     this.#lastId += 1
-    this.#inFlight = { id: this.#lastId, run, startedMs: this.#clock.monotonicMs() }
+    const id = this.#lastId
     this.#channel.hold(true)
-    const isSent = this.#channel.send({ kind: 'run', id: this.#lastId, inputs: run.inputs })
-    if (!isSent) this.#answer((pending) => pending.reject(new InferenceError('inference_failed', { about: 'tensors' })))
+    if (!this.#channel.send({ kind: 'run', id, inputs: dispatch.inputs })) {
+      const runs = dispatch.fail(new InferenceError('inference_failed', { about: 'tensors' }))
+      if (this.#inFlight.length === 0) this.#channel.hold(false)
+      // Not while whoever gives us this is at it.
+      queueMicrotask(() => {
+        if (runs.length > 0) this.#events.parted(runs)
+        this.#events.answered()
+      })
+      return
+    }
+    this.#inFlight.push({ id, dispatch })
+    if (this.#inFlight.length === 1) this.#begin()
   }
 
-  /**
-   * The request was answered by its deadline. If it is the one in the process, it has a grace in which a late answer
-   * frees the process; then only a kill does.
-   */
+  /** Nobody waits for this request any more. If the process works on it, that has a grace, and then only a kill frees it. */
   abandon(run: PendingRun): void {
-    const late = this.#inFlight
-    if (late?.run !== run) return
-    const judge = () => {
-      if (this.#inFlight !== late) return
-      this.#times.record(run.inputs, this.#clock.monotonicMs() - late.startedMs)
-      this.kill('deadline')
-    }
-    // An answer that has arrived while we were busy is read before the process is judged.
-    const wait = () => setImmediate(judge)
-    if (this.#leaving) judge()
-    else this.#graceTimer = setTimeout(wait, this.#times.graceMs(run.inputs))
+    if (this.#inFlight[0]?.dispatch.runs.includes(run)) this.#judgeFirst()
   }
 
   kill(reason: string): void {
@@ -103,13 +127,13 @@ export class ModelProcess {
     this.#channel.kill()
   }
 
-  /** Lets the request in the process finish within `graceMs`, then ends it. Resolves when the process is gone. */
+  /** Lets what the process works on finish within `graceMs`, then ends it. Resolves when the process is gone. */
   stop(graceMs: number): Promise<void> {
     this.#leaving = true
     this.#channel.hold(true)
-    // One whose answer nobody waits for any more is not waited for here either.
-    if (!this.#ready || this.#graceTimer !== undefined) this.kill('stopped')
-    else if (this.#inFlight === undefined) this.#channel.release()
+    // What nobody waits for any more is not waited for here either.
+    if (!this.#ready || this.#inFlight[0]?.dispatch.isWanted === false) this.kill('stopped')
+    else if (this.#inFlight.length === 0) this.#channel.release()
     const timer = setTimeout(() => this.kill('stopped'), graceMs)
     return this.#end.promise.finally(() => clearTimeout(timer))
   }
@@ -117,7 +141,7 @@ export class ModelProcess {
   #receive(message: FromWorker | undefined): void {
     // What crosses our kill has nobody waiting for it.
     if (this.#killedFor !== undefined) return
-    const id = this.#inFlight?.id
+    const id = this.#inFlight[0]?.id
     if (message?.kind === 'ready' && this.#isAsked(message.provider)) this.#becomeReady(message.provider)
     else if (message?.kind === 'load-failed' && !this.#ready) this.#loadFailed(message)
     else if (message?.kind === 'result' && message.id === id) this.#succeed(message.outputs)
@@ -145,44 +169,76 @@ export class ModelProcess {
   #runFailed(fault: RunFault): void {
     // Native code seldom unwinds cleanly from a failed allocation, and its arena keeps what it got: begin afresh.
     if (fault.reason === 'out-of-memory') this.kill('out-of-memory')
-    this.#answer((run) => run.reject(runError(fault)))
+    this.#answer((dispatch) => dispatch.fail(runError(fault)))
   }
 
   #succeed(outputs: Tensors): void {
-    const { run, startedMs } = this.#inFlight ?? {}
-    if (run !== undefined && startedMs !== undefined)
-      this.#times.record(run.inputs, this.#clock.monotonicMs() - startedMs)
-    this.#answer((pending) => pending.resolve(outputs))
+    const { inputs } = this.#inFlight[0]?.dispatch ?? {}
+    if (inputs !== undefined) this.#times.record(inputs, this.#clock.monotonicMs() - this.#sinceMs)
+    this.#answer((dispatch) => dispatch.succeed(outputs))
   }
 
-  #answer(settle: (run: PendingRun) => void): void {
-    if (this.#inFlight === undefined) return
-    const { run } = this.#inFlight
-    this.#endRun()
-    settle(run)
+  #answer(settle: (dispatch: Dispatch) => readonly PendingRun[]): void {
+    const first = this.#inFlight.shift()
+    if (first === undefined) return
+    this.#begin()
+    const again = settle(first.dispatch)
+    if (again.length > 0) this.#events.parted(again)
     if (this.#leaving) {
+      // What waits behind it is given back when the process has gone.
       this.#channel.release()
     } else {
-      this.#channel.hold(false)
-      this.#events.idle()
+      if (this.#inFlight.length === 0) this.#channel.hold(false)
+      this.#events.answered()
     }
   }
 
-  #endRun(): void {
+  /** The process has turned to what is first now. */
+  #begin(): void {
     clearTimeout(this.#graceTimer)
     this.#graceTimer = undefined
-    this.#inFlight = undefined
+    this.#sinceMs = this.#clock.monotonicMs()
+    this.#judgeFirst()
+  }
+
+  /** Does nobody wait for what the process works on? A late answer within the grace frees it. */
+  #judgeFirst(): void {
+    const late = this.#inFlight[0]
+    if (late === undefined || late.dispatch.isWanted || this.#graceTimer !== undefined) return
+    const { inputs, deadlineMs } = late.dispatch
+    const judge = () => {
+      if (this.#inFlight[0] !== late) return
+      this.#times.record(inputs, this.#clock.monotonicMs() - this.#sinceMs)
+      this.kill('deadline')
+    }
+    if (this.#leaving) {
+      judge()
+      return
+    }
+    // Whoever asked may have left long before the deadline: until then the process is not late.
+    const leftMs = Math.max(0, Math.min(deadlineMs - this.#clock.monotonicMs(), MAX_TIMER_MS))
+    // An answer that has arrived while we were busy is read before the process is judged.
+    const wait = () => setImmediate(judge)
+    this.#graceTimer = setTimeout(wait, leftMs + this.#times.graceMs(inputs))
   }
 
   #ended({ how, outOfMemory }: WorkerEnd): void {
     clearTimeout(this.#loadTimer)
+    clearTimeout(this.#graceTimer)
     const reason = this.#killedFor ?? (outOfMemory ? 'out-of-memory' : how)
-    this.#inFlight?.run.reject(new InferenceError(lostCode(this.#leaving, reason)))
-    this.#endRun()
+    // Nothing more can be given, whatever those who are told now do.
+    this.#killedFor = reason
+    const [first, ...others] = this.#inFlight.splice(0)
+    const again = first?.dispatch.fail(new InferenceError(lostCode(this.#leaving, reason))) ?? []
+    if (again.length > 0) this.#events.parted(again)
     this.#end.resolve()
-    this.#events.ended(reason, this.#fault)
+    const unserved = others.flatMap(({ dispatch }) => dispatch.runs)
+    this.#events.ended(reason, this.#fault, unserved)
   }
 }
+
+/** setTimeout takes no more. */
+const MAX_TIMER_MS = 2 ** 31 - 1 - 60_000
 
 function runError(fault: RunFault): InferenceError | ContractError {
   if (fault.reason === 'output-invalid') return new ContractError('contract_output_invalid', { about: fault.about })

@@ -1,19 +1,24 @@
 import { closeSync, openSync } from 'node:fs'
 import type { Tensors } from '../../models/contract/tensor.ts'
 import { PackageError, type PackageErrorCode, packageErrors } from '../../models/package/errors.ts'
+import type { Batching } from './batcher.ts'
 import { InferenceError } from './errors.ts'
+import { IdleWatch, LoadTime } from './idle-unload.ts'
 import { defaultMaxMemoryBytes, findIsolation, type Isolation } from './isolation.ts'
-import { type LoadFault, ModelProcess } from './model-process.ts'
+import { ModelInstance } from './model-instance.ts'
+import type { LoadFault } from './model-process.ts'
 import type { LoadMessage } from './protocol.ts'
 import { findProvider } from './provider-site.ts'
-import { RequestQueue } from './request-queue.ts'
-import { type BackoffSettings, defaultBackoff, RestartBackoff } from './restart-backoff.ts'
+import type { PendingRun } from './request-queue.ts'
+import { type BackoffSettings, defaultBackoff } from './restart-backoff.ts'
 import { RunTimes } from './run-times.ts'
+import { Scheduler } from './scheduler.ts'
 import { isTensors, MAX_INPUT_BYTES } from './tensor-check.ts'
 import type {
-  ModelWorker,
   ProviderOrder,
   ProviderReport,
+  RunOrder,
+  ScheduledWorker,
   SessionReport,
   WorkerOptions,
   WorkerState,
@@ -40,11 +45,12 @@ const defaultTuning: WorkerTuning = {
 }
 
 /**
- * A model behind a queue and a process of its own; it starts at once. ONNX Runtime's `run` blocks its thread and cannot
- * be cancelled, so one that stays on after its deadline and a grace is killed, and a native crash costs one request. A process that ends is replaced after a
- * wait that doubles; requests wait in the queue for the next one as long as their deadlines allow.
+ * A model behind a queue (scheduler.ts) and processes of its own; it starts at once. ONNX Runtime's `run` blocks its thread
+ * and cannot be cancelled, so a process that stays on after a deadline and a grace is killed, and a native crash costs one
+ * request. A process that ends is replaced after a wait that doubles; requests wait in the queue for the next one as long as
+ * their deadlines allow.
  */
-export function createModelWorker(options: WorkerOptions, tuning: Partial<WorkerTuning> = {}): ModelWorker {
+export function createModelWorker(options: WorkerOptions, tuning: Partial<WorkerTuning> = {}): ScheduledWorker {
   const settings = { ...defaultTuning, ...tuning }
   const memoryBytes = Math.min(options.memoryLimitBytes, maxMemoryBytes(options))
   const { provider } = orderOf(options)
@@ -63,40 +69,35 @@ function maxMemoryBytes(options: WorkerOptions): number {
   return options.maxMemoryBytes ?? defaultMaxMemoryBytes()
 }
 
-class SupervisedWorker implements ModelWorker {
+class SupervisedWorker implements ScheduledWorker {
   readonly #options: WorkerOptions
   readonly #tuning: WorkerTuning
   readonly #isolation: Isolation
-  readonly #backoff: RestartBackoff
-  readonly #queue: RequestQueue
-  readonly #times = new RunTimes()
+  readonly #instances: readonly ModelInstance[]
+  readonly #scheduler: Scheduler
   readonly #contentKey: Uint8Array
   readonly #loaded = Promise.withResolvers<ProviderReport>()
-  #state: WorkerState = 'starting'
+  readonly #loadTime: LoadTime
+  readonly #idle: IdleWatch | undefined
+  #isStopped = false
   #packageFd: number | undefined
-  #process: ModelProcess | undefined
-  #starts = 0
-  #restartTimer: NodeJS.Timeout | undefined
   #provider: ProviderReport | undefined
-  /** A process ended before it was ever ready: the next one does not warm up. */
-  #startsCold = false
   #lastFailure: string | undefined
   /** Why the model is not served, once it is given up. */
   #fault: InferenceError | undefined
   #stopping: Promise<void> | undefined
 
   constructor(options: WorkerOptions, tuning: WorkerTuning, isolation: Isolation) {
+    const { clock, maxQueue, threads, cores, instances = 1, idleUnloadMs } = options
     this.#options = options
     this.#tuning = tuning
     this.#isolation = isolation
-    this.#backoff = new RestartBackoff(options.clock, tuning.backoff)
-    this.#queue = new RequestQueue({
-      clock: options.clock,
-      maxQueue: options.maxQueue,
-      typicalMs: (inputs) => this.#times.typicalMs(inputs),
-      onDeadline: (run) => this.#process?.abandon(run),
-    })
+    const times = new RunTimes()
+    this.#instances = Array.from({ length: instances }, (_, index) => this.#instance(index, times))
+    this.#scheduler = new Scheduler({ clock, times, maxQueue, threads, cores }, this.#instances)
     this.#contentKey = Uint8Array.from(options.source.contentKey)
+    this.#loadTime = new LoadTime(clock)
+    if (idleUnloadMs !== undefined) this.#idle = new IdleWatch(clock, idleUnloadMs, () => this.#unload())
     // Nobody has to wait for ready(); the fault is in the status as well.
     this.#loaded.promise.catch(() => {})
   }
@@ -110,7 +111,7 @@ class SupervisedWorker implements ModelWorker {
         throw new InferenceError('inference_load_failed', { about: 'memory' })
       // A descriptor of our own: the number given may be closed and reused for another file before a restart.
       this.#packageFd = openSync(`/proc/self/fd/${source.fd}`, 'r')
-      this.#launch(this.#packageFd)
+      this.#load()
     } catch (error) {
       const fault = new InferenceError('inference_load_failed', { about: 'package', cause: error })
       this.#giveUp(error instanceof InferenceError ? error : fault, 'not-started')
@@ -121,22 +122,28 @@ class SupervisedWorker implements ModelWorker {
     return this.#loaded.promise
   }
 
-  run(inputs: Tensors, deadlineMs: number, client?: string): Promise<Tensors> {
-    if (this.#state === 'stopped') return Promise.reject(this.#unavailable())
+  run(inputs: Tensors, deadlineMs: number, client?: string, order?: RunOrder): Promise<Tensors> {
+    if (this.#isStopped) return Promise.reject(this.#unavailable())
     if (!isTensors(inputs, MAX_INPUT_BYTES))
       return Promise.reject(new InferenceError('inference_failed', { about: 'tensors' }))
-    const answer = this.#queue.add(inputs, deadlineMs, client)
-    // One that finds the process idle is always tried, so that a slow first answer does not shut out what follows.
-    this.#serveNext(() => true)
-    return answer
+    this.#idle?.asked()
+    if (this.#isUnloaded()) this.#load()
+    const retryAfterMs = this.#loadTime.tooLongFor(deadlineMs)
+    if (retryAfterMs !== undefined) return Promise.reject(new InferenceError('inference_unavailable', { retryAfterMs }))
+    return this.#scheduler.add(inputs, deadlineMs, client, order)
+  }
+
+  useBatches(batching: Batching): void {
+    this.#scheduler.useBatches(batching)
   }
 
   status(): WorkerStatus {
     return {
-      state: this.#state,
-      pid: this.#process?.pid,
-      restarts: Math.max(0, this.#starts - 1),
-      lastFailure: this.#lastFailure,
+      state: this.#isStopped ? 'stopped' : mostAlive(this.#instances.map(({ state }) => state)),
+      pid: this.#instances.find(({ pid }) => pid !== undefined)?.pid,
+      restarts: this.#instances.reduce((sum, { restarts }) => sum + restarts, 0),
+      lastFailure:
+        this.#lastFailure ?? this.#instances.find(({ lastFailure }) => lastFailure !== undefined)?.lastFailure,
       isolation: this.#isolation.report,
       provider: this.#provider,
     }
@@ -149,77 +156,66 @@ class SupervisedWorker implements ModelWorker {
 
   async #stop(): Promise<void> {
     this.#leave(new InferenceError('inference_load_failed', { about: 'stopped' }))
-    await this.#process?.stop(this.#tuning.stopGraceMs)
+    await this.#stopInstances()
     this.#release()
   }
 
-  #launch(packageFd: number): void {
-    const { source, threads, clock } = this.#options
-    const warmUp = this.#startsCold ? {} : (this.#options.warmUp ?? {})
-    const { payloadOffset, file, fileIndex, salt } = source
-    this.#state = 'starting'
-    this.#starts += 1
-    const { provider, allowsCpu } = orderOf(this.#options)
-    const key = { contentKey: this.#contentKey, salt }
-    const randomised: LoadMessage['randomised'] = this.#options.randomised ?? 'nothing'
-    const { profileFolder } = this.#isolation
-    const { outputSteps = null } = this.#options
-    const session = { threads, provider, allowsCpu, profileFolder, randomised, warmUp, outputSteps }
-    const load = { kind: 'load', payloadOffset, file, fileIndex, ...key, ...session } as const
-    const { loadTimeoutMs } = this.#tuning
-    this.#process = new ModelProcess(
-      { command: this.#isolation.command(), packageFd, load, loadTimeoutMs, clock, times: this.#times },
+  async #stopInstances(): Promise<void> {
+    await Promise.all(this.#instances.map((instance) => instance.stop(this.#tuning.stopGraceMs)))
+  }
+
+  #instance(index: number, times: RunTimes): ModelInstance {
+    const { clock, log, source } = this.#options
+    const { backoff, loadTimeoutMs, loadAttempts } = this.#tuning
+    return new ModelInstance(
       {
-        ready: (provider) => this.#becameReady(provider),
-        idle: () => this.#serveNext(),
-        ended: (how, fault) => this.#processEnded(how, fault),
+        ...{ modelId: source.modelId, clock, log, times, backoff, loadTimeoutMs, loadAttempts },
+        command: () => this.#isolation.command(),
+        packageFd: () => this.#packageFd,
+        load: (isCold) => loadMessage(this.#options, this.#isolation, this.#contentKey, isCold),
+      },
+      {
+        ready: (report) => this.#becameReady(index, report),
+        open: (instance) => this.#scheduler.opened(instance),
+        returned: (runs, how) => this.#takeBack(runs, how),
+        hopeless: (how, fault) => this.#giveUp(loadError(how, fault), how),
       },
     )
   }
 
-  #becameReady(session: SessionReport): void {
+  /** One process after the other: while a session is made, it takes several times the size of the model. */
+  #load(): void {
+    this.#loadTime.begin()
+    this.#instances[0]?.start()
+  }
+
+  #unload(): boolean {
+    const isLoaded = this.#instances.every(({ state }) => state === 'ready')
+    if (!isLoaded || !this.#scheduler.isIdle) return false
+    this.#options.log.info('inference.unloaded', { model: this.#options.source.modelId })
+    for (const instance of this.#instances) instance.unload(this.#tuning.stopGraceMs)
+    return true
+  }
+
+  #isUnloaded(): boolean {
+    return this.#instances.every(({ state }) => state === 'unloaded')
+  }
+
+  #becameReady(index: number, session: SessionReport): void {
     const { log, source } = this.#options
-    log.info('inference.ready', {
-      model: source.modelId,
-      isolation: this.#isolation.report.level,
-      starts: this.#starts,
-    })
+    const starts = this.#instances[index]?.starts ?? 0
+    log.info('inference.ready', { model: source.modelId, isolation: this.#isolation.report.level, starts })
+    this.#loadTime.end()
     const { passedOver } = orderOf(this.#options)
     this.#provider = { ...session, passedOver }
-    this.#backoff.markReady()
-    this.#loaded.resolve(this.#provider)
-    this.#serveNext()
+    const next = this.#instances[index + 1]
+    if (next === undefined) this.#loaded.resolve(this.#provider)
+    else next.start()
   }
 
-  /** @param fits whether the time left is enough to begin a request. */
-  #serveNext(fits = (inputs: Tensors, leftMs: number) => this.#times.allows(inputs, leftMs)): void {
-    const process = this.#process
-    if (this.#state === 'stopped' || !process?.canRun) return
-    const run = this.#queue.take(fits)
-    this.#state = run === undefined ? 'ready' : 'busy'
-    if (run !== undefined) process.run(run)
-  }
-
-  #processEnded(how: string, fault: LoadFault | undefined): void {
-    this.#process = undefined
-    if (this.#state === 'stopped') return
-    const { log, source } = this.#options
-    this.#lastFailure = how
-    log.warn('inference.process-ended', { model: source.modelId, how, starts: this.#starts })
-    // The profile of a graph that loops for long takes more memory than the model: it is loaded without one.
-    if (this.#provider === undefined) this.#startsCold = true
-    const hopeless = fault !== undefined || this.#starts >= this.#tuning.loadAttempts
-    if (this.#provider === undefined && hopeless) this.#giveUp(loadError(how, fault), how)
-    else this.#scheduleRestart(how)
-  }
-
-  #scheduleRestart(how: string): void {
-    const packageFd = this.#packageFd
-    if (packageFd === undefined) return
-    this.#state = 'waiting-to-restart'
-    // Requests that wait have timers of their own that keep our process alive; an idle restart need not.
-    const delayMs = this.#backoff.nextDelayMs(how === 'deadline' ? 'deadline' : 'failure')
-    this.#restartTimer = setTimeout(() => this.#launch(packageFd), delayMs).unref()
+  #takeBack(runs: readonly PendingRun[], how: 'alone' | 'as before'): void {
+    if (this.#isStopped) for (const run of runs) run.reject(this.#unavailable())
+    else this.#scheduler.putBack(runs, how)
   }
 
   #giveUp(fault: InferenceError, how: string): void {
@@ -228,15 +224,16 @@ class SupervisedWorker implements ModelWorker {
     this.#fault = fault
     this.#lastFailure = how
     this.#leave(fault)
+    void this.#stopInstances()
     this.#release()
   }
 
   /** Takes no request any more and answers those that wait. */
   #leave(loadError: InferenceError): void {
-    this.#state = 'stopped'
-    clearTimeout(this.#restartTimer)
+    this.#isStopped = true
+    this.#idle?.stop()
     this.#loaded.reject(loadError)
-    this.#queue.rejectAll(this.#unavailable())
+    this.#scheduler.close(this.#unavailable())
   }
 
   #release(): void {
@@ -248,6 +245,28 @@ class SupervisedWorker implements ModelWorker {
   #unavailable(): InferenceError {
     return new InferenceError('inference_unavailable', this.#fault === undefined ? {} : { cause: this.#fault })
   }
+}
+
+/** What a model as a whole is said to be, by what its processes are. */
+const aliveFirst = ['busy', 'ready', 'starting', 'waiting-to-restart', 'unloaded', 'stopped'] as const
+
+function mostAlive(states: readonly WorkerState[]): WorkerState {
+  return aliveFirst.find((state) => states.includes(state)) ?? 'stopped'
+}
+
+function loadMessage(
+  options: WorkerOptions,
+  { profileFolder }: Isolation,
+  contentKey: Uint8Array,
+  isCold: boolean,
+): LoadMessage {
+  const { source, threads, outputSteps = null, warmUpRows = [] } = options
+  const randomised: LoadMessage['randomised'] = options.randomised ?? 'nothing'
+  const { payloadOffset, file, fileIndex, salt } = source
+  const { provider, allowsCpu } = orderOf(options)
+  const session = { threads, provider, allowsCpu, profileFolder, randomised, outputSteps }
+  const warmUp = isCold ? {} : (options.warmUp ?? {})
+  return { kind: 'load', payloadOffset, file, fileIndex, contentKey, salt, ...session, warmUp, warmUpRows }
 }
 
 function loadError(how: string, fault: LoadFault | undefined): InferenceError {

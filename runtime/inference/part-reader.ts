@@ -15,6 +15,12 @@ export class PartReader<Whole> {
 
   /** `broken`: not what was asked for, or more than one. After that, and after the whole, nothing may be pushed. */
   push(chunk: Uint8Array): Whole | 'incomplete' | 'broken' {
+    const { outcome, taken } = this.fill(chunk)
+    return outcome !== 'incomplete' && taken < chunk.length ? 'broken' : outcome
+  }
+
+  /** As {@link push}, where more than one may come: `taken` bytes of the chunk were this one's. */
+  fill(chunk: Uint8Array): { readonly outcome: Whole | 'incomplete' | 'broken'; readonly taken: number } {
     let rest = chunk
     while (!this.#part.done && rest.length > 0) {
       const part = this.#part.value
@@ -27,7 +33,8 @@ export class PartReader<Whole> {
         this.#part = this.#parts.next()
       }
     }
-    if (!this.#part.done) return 'incomplete'
-    return this.#part.value === undefined || rest.length > 0 ? 'broken' : this.#part.value
+    const taken = chunk.length - rest.length
+    if (!this.#part.done) return { outcome: 'incomplete', taken }
+    return { outcome: this.#part.value ?? 'broken', taken }
   }
 }

@@ -11,11 +11,14 @@ import {
   resultLimits,
   runLimits,
 } from './frames.ts'
+import { SharedReader, type TensorShape } from './shared-inputs.ts'
 import type { NodeCounts, ProviderName, SessionReport } from './types.ts'
 
 /** The numbers under which a worker inherits its channel and the package; 0–2 are the standard streams. */
 export const CHANNEL_FD = 3
 export const PACKAGE_FD = 4
+/** Where large inputs lie, when the machine has such memory. */
+export const SHARED_FD = 5
 
 /** First message of a process's life: what to decrypt and how to run it. */
 export interface LoadMessage {
@@ -35,6 +38,8 @@ export interface LoadMessage {
   readonly randomised: RandomisedShare | 'nothing'
   /** Inputs to warm up on, by the names of the model. */
   readonly warmUp: Tensors
+  /** How many rows of it to warm up on as well. */
+  readonly warmUpRows: readonly number[]
   /** Null: all outputs of the model are sent back, as they are. */
   readonly outputSteps: OutputSteps | null
 }
@@ -43,6 +48,8 @@ export interface RunMessage {
   readonly kind: 'run'
   readonly id: number
   readonly inputs: Tensors
+  /** The inputs lie in shared memory, in this order. */
+  readonly shared?: readonly TensorShape[]
 }
 
 export type ToWorker = LoadMessage | RunMessage
@@ -78,9 +85,16 @@ export function encodeToWorker(message: ToWorker, writer: FrameWriter): Buffer |
   return writer.write(order, { contentKey: bytesTensor(contentKey), salt: bytesTensor(salt), ...numbered }, orderLimits)
 }
 
+/** Of the one process that this side is. */
+const sharedReader = new SharedReader(SHARED_FD)
+
 /** The inside of {@link encodeToWorker}. What comes from our own runtime is not doubted, but for what a type needs. */
 export function readToWorker({ message, tensors }: Frame): ToWorker | undefined {
-  if (message.kind === 'run') return { ...(message as Omit<RunMessage, 'inputs'>), inputs: tensors }
+  if (message.kind === 'run') {
+    const { shared, ...rest } = message as Omit<RunMessage, 'inputs'>
+    const inputs = shared === undefined ? tensors : sharedReader.read(shared)
+    return inputs === undefined ? undefined : { ...rest, inputs }
+  }
   const [contentKey, salt] = [tensors.contentKey?.data, tensors.salt?.data]
   if (message.kind !== 'load' || !(contentKey instanceof Uint8Array) || !(salt instanceof Uint8Array)) return undefined
   const names = message.warmUp as readonly string[]

@@ -17,7 +17,9 @@ function queueOf(maxQueue: number) {
     clock: systemClock,
     maxQueue,
     typicalMs: () => 500,
-    onDeadline: (run: PendingRun) => expired.push(run),
+    leastMs: () => 0,
+    serving: () => ({ servers: 1, underWayMs: 0 }),
+    onGone: (run: PendingRun) => expired.push(run),
   }
   return { expired, queue: new RequestQueue(settings) }
 }

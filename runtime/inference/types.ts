@@ -4,6 +4,9 @@ import type { OutputSteps } from '../../models/contract/output-ops/output-steps.
 import type { Tensors } from '../../models/contract/tensor.ts'
 import type { RandomisedShare } from '../../models/onnx/randomise.ts'
 import type { Manifest, ManifestFile } from '../../models/package/manifest.ts'
+import type { Batching } from './batcher.ts'
+import type { CoreShares } from './core-shares.ts'
+import type { Priority } from './priority.ts'
 
 /** Where a worker finds its model: a verified package, already open, and the key to one of its files. */
 export interface WorkerSource {
@@ -38,6 +41,14 @@ export interface WorkerOptions {
   readonly warmUp?: Tensors
   /** What is done with the model's outputs where it runs, and which tensors come back; when not given, all outputs as they are. */
   readonly outputSteps?: OutputSteps
+  /** Processes that serve the model side by side, each with its own session and its own memory; 1 when not given. */
+  readonly instances?: number
+  /** The cores of the box, which its models share; without it a model runs whenever it is asked. */
+  readonly cores?: CoreShares
+  /** So many rows the model is run on as well before it is ready: shapes it will be asked for. */
+  readonly warmUpRows?: readonly number[]
+  /** After so long without a request the processes are ended, and started again by the next one; never when not given. */
+  readonly idleUnloadMs?: number
   readonly clock: Clock
   readonly log: Log
 }
@@ -96,7 +107,8 @@ export interface ProviderReport {
 /** What a worker process can say of it. */
 export type SessionReport = Omit<ProviderReport, 'passedOver'>
 
-export type WorkerState = 'starting' | 'ready' | 'busy' | 'waiting-to-restart' | 'stopped'
+/** `unloaded`: nobody asked for long; the next request loads it again. */
+export type WorkerState = 'starting' | 'ready' | 'busy' | 'waiting-to-restart' | 'unloaded' | 'stopped'
 
 export interface WorkerStatus {
   readonly state: WorkerState
@@ -108,20 +120,37 @@ export interface WorkerStatus {
   readonly provider: ProviderReport | undefined
 }
 
-/** A model that can be run: a queue in front of one worker process at a time. */
+/** What is said about a request besides what it asks. */
+export interface RunOrder {
+  /** `reading-room` when not given. */
+  readonly priority?: Priority | undefined
+  /** Aborted when whoever asked has left: a request that waits is dropped, one in the model is no longer waited for. */
+  readonly signal?: AbortSignal | undefined
+  /** Called once, when the request has left the queue for a process. */
+  readonly begun?: (() => void) | undefined
+}
+
+/** A model that can be run: one queue in front of its worker processes. */
 export interface ModelWorker {
   /** Resolves once a session is made and warm; rejects with InferenceError inference_load_failed. */
   ready(): Promise<ProviderReport>
   /**
    * Runs the model once. `deadlineMs` is on the monotonic clock: at that moment the caller has its answer or a typed
    * error. A worker still busy with this request then has a short grace, and is killed.
+   * @param order how urgent it is, and what says that its sender has left
    * @param client whose request it is: clients take turns, and each has a share of the queue. Without one it is the
    * box's own.
-   * @throws InferenceError (as a rejection) inference_deadline | inference_worker_lost | inference_out_of_memory |
+   * @throws InferenceError (as a rejection) inference_deadline | inference_cancelled | inference_worker_lost | inference_out_of_memory |
    * inference_failed | inference_unavailable | inference_overloaded, which says when to come again; ContractError
    * contract_output_invalid, about the output op that could not be applied to what the model put out
    */
-  run(inputs: Tensors, deadlineMs: number, client?: string): Promise<Tensors>
+  run(inputs: Tensors, deadlineMs: number, client?: string, order?: RunOrder): Promise<Tensors>
   status(): WorkerStatus
   stop(): Promise<void>
+}
+
+/** A worker that its maker can still tell something. */
+export interface ScheduledWorker extends ModelWorker {
+  /** From here on single rows that wait are run together; whoever says so has seen that the answers are the same. */
+  useBatches(batching: Batching): void
 }

@@ -13,24 +13,31 @@ const READ_BYTES = 256 * 1024
 export async function servePort(serve: (port: WorkerPort) => (message: ToWorker) => Promise<void>): Promise<void> {
   const writer = new FrameWriter()
   const handle = serve({ send: (message) => sendAll(encoded(message, writer)) })
-  const buffer = new Uint8Array(READ_BYTES)
+  const inbox = new Inbox()
   for (;;) {
-    const message = readMessage(buffer)
+    const message = inbox.next()
     if (message === undefined) return
     await handle(message)
   }
 }
 
-/** The buffer is wiped after each read: the first message brings the content key, the others patients' data. */
-function readMessage(buffer: Uint8Array): ToWorker | undefined {
-  const reader = new FrameReader(orderLimits)
-  for (;;) {
-    const chunk = buffer.subarray(0, readSync(CHANNEL_FD, buffer))
-    if (chunk.length === 0) return undefined
-    const frame = reader.push(chunk)
-    chunk.fill(0)
-    if (frame === 'broken') return undefined
-    if (frame !== 'incomplete') return readToWorker(frame)
+/** What has come of the channel. Another request may have come behind the one that is read. */
+class Inbox {
+  readonly #buffer = new Uint8Array(READ_BYTES)
+  #unread = this.#buffer.subarray(0, 0)
+
+  /** The buffer is wiped as it is read: the first message brings the content key, the others patients' data. */
+  next(): ToWorker | undefined {
+    const reader = new FrameReader(orderLimits)
+    for (;;) {
+      if (this.#unread.length === 0) this.#unread = this.#buffer.subarray(0, readSync(CHANNEL_FD, this.#buffer))
+      if (this.#unread.length === 0) return undefined
+      const { outcome, taken } = reader.fill(this.#unread)
+      this.#unread.fill(0, 0, taken)
+      this.#unread = this.#unread.subarray(taken)
+      if (outcome === 'broken') return undefined
+      if (outcome !== 'incomplete') return readToWorker(outcome)
+    }
   }
 }
 

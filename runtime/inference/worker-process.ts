@@ -11,6 +11,7 @@ import { hasPlainNames } from '../../models/onnx/plain-names.ts'
 import { type RandomisedShare, randomiseParameters } from '../../models/onnx/randomise.ts'
 import { decryptFile } from '../../models/package/container.ts'
 import { PackageError } from '../../models/package/errors.ts'
+import { isRow, joinRows } from './batcher.ts'
 import { InferenceError } from './errors.ts'
 import type { FromWorker, LoadMessage, LoadStage, RunFault, RunMessage, ToWorker } from './protocol.ts'
 import { PACKAGE_FD } from './protocol.ts'
@@ -34,7 +35,7 @@ interface Served {
 /** How allocation failures read: ONNX Runtime's arena, the C++ library, V8's array buffers. */
 const OUT_OF_MEMORY = /bad.?alloc|failed to allocate memory|allocation failed|out of memory/i
 
-/** The inside of a worker process: loads one model, then runs one request at a time. @returns the message handler. */
+/** The inside of a worker process: loads one model, then runs one request after the other. @returns the message handler. */
 export function serveModel(port: WorkerPort): (message: ToWorker) => Promise<void> {
   let served: Served | undefined
   return async (message) => {
@@ -57,6 +58,7 @@ async function load(message: LoadMessage, port: WorkerPort): Promise<Served | un
     const served = serve(await createSession(model, message), message)
     const { provider, threads } = message
     const nodes = await warmUp(served, message)
+    await warmUpRows(served, message)
     stage = 'nodes'
     // A provider that runs nothing, or cannot be shown to, is the processor under another name.
     if (provider !== 'cpu' && message.allowsCpu && !nodes?.[provider]) throw new InferenceError('inference_load_failed')
@@ -145,6 +147,15 @@ async function warmUp(served: Served, message: LoadMessage): Promise<NodeCounts 
   served.session.endProfiling()
   const profile = takeProfile(message.profileFolder)
   return ran && profile !== undefined ? (countNodes(profile) ?? null) : null
+}
+
+/** Each shape that it will be asked for; whether the answers are right is found where they are compared. */
+async function warmUpRows(served: Served, { warmUp: row, warmUpRows: sizes }: LoadMessage): Promise<void> {
+  if (!isRow(row)) return
+  for (const size of sizes.filter((size) => size > 1)) {
+    const rows = joinRows(Array.from({ length: size }, () => row))
+    await compute(served, rows).catch(() => {})
+  }
 }
 
 async function run(served: Served, { id, inputs }: RunMessage): Promise<FromWorker> {

@@ -92,6 +92,7 @@ const stateWords: Readonly<Record<ModelHealth['state'], string>> = {
   busy: 'Decides',
   starting: 'Being loaded and proven',
   'waiting-to-restart': 'Waits to start again',
+  unloaded: 'Not asked for long; the next request loads it',
   stopped: 'Stopped',
   unavailable: 'Does not run',
 }

@@ -50,7 +50,7 @@ export function verdictOf(view: LiveView, nowMs: number): Verdict {
 
 /** A worker that is busy decides as well. */
 export function decides(state: string): boolean {
-  return state === 'ready' || state === 'busy'
+  return state === 'ready' || state === 'busy' || state === 'unloaded'
 }
 
 function faultsOf(health: Health): string[] {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemRandomness } from '../../../device/crypto/randomness.ts'
 import { type Clock, systemClock } from '../../../device/platform/clock.ts'
-import { silentLog } from '../../../device/platform/log.ts'
+import { type Log, silentLog } from '../../../device/platform/log.ts'
 import type { PackageDraft, PackageIdentity } from '../../../models/package/pack.ts'
 import { signImageTargets } from '../../../models/package/targets.ts'
 import {
@@ -25,6 +25,7 @@ import type { Database } from '../../storage/database.ts'
 import { changeBudget, refusalBudget } from '../budget.ts'
 import { type ActivationPoint, ModelActivation } from '../model-activation.ts'
 import { newerImageVersion } from '../newer-targets.ts'
+import type { SlotSettings } from '../proven-release.ts'
 import { RefusalRecord } from '../refusal-record.ts'
 import { SlotRegistry } from '../slot-registry.ts'
 
@@ -38,6 +39,8 @@ export class ModelBox {
   /** What the wall clock says. */
   nowMs = NOW_MS
   memoryBytes = Number.MAX_SAFE_INTEGER
+  settings: SlotSettings = { threads: 1, maxQueue: 64, isolation: 'preferred' }
+  log: Log = silentLog
   /** Called instead of a commit, when set. */
   onCommit: ((evidence: Evidence) => Promise<void>) | undefined
   onPoint: ((at: ActivationPoint) => void) | undefined
@@ -126,10 +129,10 @@ export class ModelBox {
       refusals,
       changes: changeBudget(clock),
       trust: { vendor, fleet, recipient, deviceId, runtimeVersion },
-      settings: { threads: 1, maxQueue: 64, isolation: 'preferred' },
+      settings: this.settings,
       memoryBytes: this.memoryBytes,
       clock,
-      log: silentLog,
+      log: this.log,
       checkpoint: (at) => this.onPoint?.(at),
     })
   }

@@ -18,6 +18,8 @@ async function measure(): Promise<void> {
   const rows: readonly [string, Tensors, number][] = [
     ['one row', trialInputs([1, 2, 3, 4]), 4000],
     ['4096 × 20', trialInputs(Array.from({ length: 4096 * 20 }, (_, at) => at)), 400],
+    ['2 MB', trialInputs(Array.from({ length: 2 ** 19 }, (_, at) => at)), 100],
+    ['16 MB', trialInputs(Array.from({ length: 2 ** 22 }, (_, at) => at)), 40],
   ]
   for (const [name, inputs, rounds] of rows) {
     for (let round = 0; round < rounds / 10; round += 1) await once(inputs)

@@ -103,6 +103,30 @@ export function hundredthModel(): Uint8Array {
   })
 }
 
+/** y = x / 100 of one row and no more: its first dimension is not free. */
+export function oneRowModel(): Uint8Array {
+  return model({
+    nodes: [node('Mul', ['x', 'hundredth'], ['y'])],
+    constants: [floats('hundredth', [1], [0.01])],
+    inputs: [port('x', FLOAT, [1, 1])],
+    outputs: [port('y', FLOAT, [1, 1])],
+  })
+}
+
+/** y = (x + the sum of all rows) / 200: of one row the same as a hundredth, of several something else. */
+export function mixingModel(): Uint8Array {
+  return model({
+    nodes: [
+      node('ReduceSum', ['x'], ['sum']),
+      node('Add', ['x', 'sum'], ['both']),
+      node('Mul', ['both', 'share'], ['y']),
+    ],
+    constants: [floats('share', [1], [0.005])],
+    inputs: [port('x', FLOAT, ['N', 1])],
+    outputs: [port('y', FLOAT, ['N', 1])],
+  })
+}
+
 /** y = x + w, where w is four floats that the model does not carry: they stand in a file of the host. */
 export function externalModel(location: string): Uint8Array {
   return model({

@@ -1,11 +1,11 @@
 import { systemClock } from '../../../device/platform/clock.ts'
 import { silentLog } from '../../../device/platform/log.ts'
 import { createModelWorker, type WorkerTuning } from '../model-worker.ts'
-import type { ModelWorker, WorkerOptions } from '../types.ts'
+import type { ScheduledWorker, WorkerOptions } from '../types.ts'
 import { type TrialSource, trialSource } from './trial-source.ts'
 
 export interface TrialWorker extends AsyncDisposable {
-  readonly worker: ModelWorker
+  readonly worker: ScheduledWorker
   readonly trial: TrialSource
 }
 

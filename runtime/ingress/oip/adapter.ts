@@ -125,7 +125,7 @@ export class OipAdapter {
 
   #canDecide(slot: string): boolean {
     const state = this.#parts.decisions.health().models.find((model) => model.slot === slot)?.state
-    return state === 'ready' || state === 'busy'
+    return state === 'ready' || state === 'busy' || state === 'unloaded'
   }
 
   #model(slot: string, version: string): ActiveModel {

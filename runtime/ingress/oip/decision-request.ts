@@ -7,15 +7,8 @@ import type { InferenceRequest } from './inference.ts'
 import { countParameter, textParameter, verifyParameterNames } from './parameters.ts'
 import { parseSubject, SUBJECT_HEADER } from './subject-text.ts'
 
-/** What this protocol says of a decision besides what every protocol says. */
-export interface OipDecisionRequest extends DecisionRequest {
-  /** 1 is the most urgent; without it the model's default. */
-  readonly priority?: number
-  /** How long the caller waits, from now on. */
-  readonly timeoutMs?: number
-  /** Aborted when nobody waits for the answer any more. */
-  readonly signal?: AbortSignal
-}
+/** The name under which this room knows it: `priority` is a number here, 1 the most urgent. */
+export type OipDecisionRequest = DecisionRequest
 
 /** What a request says outside its body, and what the box says of it. */
 export interface InferenceContext {

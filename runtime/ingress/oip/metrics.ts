@@ -96,7 +96,7 @@ export function applianceMetrics(health: HealthReport, facts: ProcessFacts): Met
       name: 'wardstone_model_ready',
       type: 'gauge',
       help: '1 while the model of the slot can decide',
-      samples: perModel(({ state }) => Number(state === 'ready' || state === 'busy')),
+      samples: perModel(({ state }) => Number(state === 'ready' || state === 'busy' || state === 'unloaded')),
     },
     {
       name: 'wardstone_model_restarts_total',
