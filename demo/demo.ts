@@ -19,6 +19,7 @@ import { ensurePages } from '../web-ui/build/page-build.ts'
 import { type RunningAppliance, startAppliance } from './appliance.ts'
 import { askedRows, type DemoPatient, decisionBody } from './cases.ts'
 import { ApiClient } from './client.ts'
+import { writeClientFiles } from './client-files.ts'
 import { DemoError } from './errors.ts'
 import { fleetRecords } from './fleet-records.ts'
 import { installModels } from './installation.ts'
@@ -97,6 +98,7 @@ async function showAppliance(
 ): Promise<number> {
   const stopped = Promise.race([stopAsked.then(() => undefined), ended])
   const fleet = fleetRecords(site)
+  writeClientFiles(site, url)
   try {
     output.say(`The appliance answers at ${url} (only on this machine).`)
     const { decisions, health, cutShort } = await sendPatients(site, url, patients, stopped, output)

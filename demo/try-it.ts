@@ -46,6 +46,10 @@ The pages, in a browser: give it a certificate, trust the authority for web site
 openssl pkcs12 -export -passout pass:demo -inkey ${at('clients/engineer.key')} -in ${at('clients/engineer.pem')} -out ${at('clients/engineer.p12')}
   import ${at('clients/engineer.p12')} (password: demo) and ${at('authority/ca.pem')}; clinician and officer see other things than engineer
 
+Is the box fit for use, and what is it deciding now, as an engineer and as a clinician see it:
+${wardstone} status --client ${at('clients/engineer.json')}
+${wardstone} watch --client ${at('clients/clinician.json')}
+
 Prove the log:
 ${wardstone} audit verify --site ${root}
 

@@ -113,16 +113,18 @@ function fish(name: string, prefix: string): string {
       test "$expects" = flag; and set expects ''
     else if test -z "$command" -a "$word" = help
       continue
-    else if test -n (${prefix}_next "$command" | string collect)
-      set command (string trim -- "$command $word")
+    else
+      set -l next (${prefix}_next "$command")
+      test -n "$next"; and set command (string trim -- "$command $word")
     end
   end
+  set -l next (${prefix}_next "$command" | string split ' ')
   set -l kind $expects
   if test -z "$kind"
     if string match -q -- '-*' "$cur"
       set kind words (${prefix}_options "$command" | string split ' ')
-    else if test -n (${prefix}_next "$command" | string collect)
-      set kind words (${prefix}_next "$command" | string split ' ')
+    else if test -n "$next"
+      set kind words $next
     else
       set kind (${prefix}_operand "$command" | string split ' ')
     end

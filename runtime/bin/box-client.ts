@@ -27,6 +27,7 @@ export class Box {
   readonly url: string
   readonly #agent: Agent
   readonly #interrupted: AbortSignal
+  #hasAnswered = false
 
   constructor({ url, certificate, key, authority }: BoxSettings, interrupted: AbortSignal) {
     this.url = url.origin
@@ -76,23 +77,31 @@ export class Box {
       agent: this.#agent,
       signal: this.#interrupted,
     })
-    let isConnected = false
-    const fail = (cause: unknown) => reject(connectionFault(cause, this.url, isConnected))
+    let reached: Reached = 'nothing'
+    const fail = (cause: unknown) => reject(connectionFault(cause, this.url, this.#hasAnswered ? 'answers' : reached))
     outgoing.on('socket', (socket) => {
-      isConnected ||= !socket.connecting
       socket.once('connect', () => {
-        isConnected = true
+        reached = 'a port'
+      })
+      socket.once('secureConnect', () => {
+        reached = 'the box'
       })
     })
     outgoing.on('timeout', () => outgoing.destroy(new ClientError('client_timeout', { about: this.url })))
     outgoing.on('error', fail)
     // An answer that comes before the body has gone is the answer; what is then said of the body says nothing more.
-    outgoing.on('response', resolve)
+    outgoing.on('response', (incoming) => {
+      this.#hasAnswered = true
+      resolve(incoming)
+    })
     if (typeof body === 'object') pipeline(body, outgoing).catch(fail)
     else outgoing.end(body)
     return promise
   }
 }
+
+/** How far a connection had come when it failed. */
+type Reached = 'nothing' | 'a port' | 'the box' | 'answers'
 
 interface Exchange {
   readonly status: number
@@ -154,14 +163,15 @@ const untrusted = /^(UNABLE_TO|SELF_SIGNED|DEPTH_ZERO|CERT_|HOSTNAME_MISMATCH|IN
 const notAccepted =
   /ALERT_(CERTIFICATE|BAD_CERTIFICATE|UNKNOWN_CA|UNSUPPORTED_CERTIFICATE|ACCESS_DENIED|HANDSHAKE_FAILURE)/
 
-function connectionFault(cause: unknown, url: string, isConnected: boolean): unknown {
+function connectionFault(cause: unknown, url: string, reached: Reached): unknown {
   if (cause instanceof ClientError) return cause
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'internal'
   const fault = (name: ConstructorParameters<typeof ClientError>[0]) =>
     new ClientError(name, { cause, about: `${url}: ${code}` })
   if (code === 'ABORT_ERR') return cause
   if (untrusted.test(code)) return fault('client_server_untrusted')
-  if (notAccepted.test(code) || /ALERT_(BAD|UNKNOWN|CERT)/.test(code)) return fault('client_not_accepted')
-  if (unreachable.includes(code) || !isConnected) return fault('client_unreachable')
+  // With TLS 1.3 the handshake is over for us before the other side has looked at our certificate.
+  if (notAccepted.test(code) || reached === 'the box') return fault('client_not_accepted')
+  if (unreachable.includes(code) || reached === 'nothing') return fault('client_unreachable')
   return fault(code.startsWith('ERR_SSL') || code === 'EPROTO' ? 'client_server_untrusted' : 'client_connection_broken')
 }

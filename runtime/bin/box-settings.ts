@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto'
 import { dirname, resolve } from 'node:path'
 import { createSecureContext } from 'node:tls'
 import { z } from 'zod'
@@ -129,7 +130,8 @@ function verifyPair(
   const unusable = (about: string, cause?: unknown) =>
     new ClientError('client_certificate_unusable', { about, ...(cause === undefined ? {} : { cause }) })
   try {
-    createSecureContext({ ca: authority })
+    // OpenSSL passes over what is no certificate.
+    new X509Certificate(authority)
   } catch (cause) {
     throw unusable(`--authority ${paths.authority} is no certificate in PEM`, cause)
   }

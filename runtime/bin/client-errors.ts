@@ -10,7 +10,8 @@ export const clientErrors = {
   client_certificate_unusable: 'The client certificate cannot be used.',
   client_unreachable: 'The box does not answer at this address.',
   client_server_untrusted: 'What answers at this address cannot prove that it is the box.',
-  client_not_accepted: 'The box does not accept this client certificate.',
+  client_not_accepted:
+    'The box closed the connection without an answer, as it does with a client certificate that it does not accept.',
   client_timeout: 'The box did not answer in time.',
   client_connection_broken: 'The connection to the box ended before its answer was whole.',
   client_answer_malformed: 'The answer is none that this release knows.',
@@ -56,7 +57,8 @@ const advice: Readonly<Partial<Record<ClientErrorCode, string>>> = {
   client_unreachable: 'look at the address and the port, and whether the runtime runs',
   client_server_untrusted:
     'name the authority that has issued the certificate of the box (--authority), and the box by a name in that certificate; look at the clock',
-  client_not_accepted: 'ask the site’s authority for a certificate that is in force and not withdrawn',
+  client_not_accepted:
+    'ask the site’s authority for a certificate that it has issued, in force and not withdrawn; look at the log of the box',
   client_timeout: 'try again; look at the network and at "wardstone status"',
   client_connection_broken: 'ask the log whether it was decided before you ask again; look at the network',
   client_answer_malformed:

@@ -17,6 +17,7 @@ import {
   modelExitCodes,
   readArgs,
   runModelCommand,
+  WAITING_EXIT_HELP,
 } from './model-client.ts'
 import { follow } from './model-follow.ts'
 
@@ -33,7 +34,7 @@ Examples:
   wardstone model activate news2@1.2.0
   wardstone model activate 3fa94c21b07d
 
-${EXIT_HELP}`
+${WAITING_EXIT_HELP}`
 
 const ROLLBACK_USAGE = `Usage: wardstone model rollback SLOT [options]
 
@@ -44,7 +45,7 @@ ${COMMON_HELP}
 Example:
   wardstone model rollback news2
 
-${EXIT_HELP}`
+${WAITING_EXIT_HELP}`
 
 const REMOVE_USAGE = `Usage: wardstone model remove RELEASE [options]
 

@@ -51,6 +51,10 @@ export const COMMON_HELP = `  --json          JSON on standard output, one objec
   --socket FILE   the updater's control socket (default: as updater.json in the folder of the site names it)
 `
 
+/** Of commands that wait for a job. */
+export const WAITING_EXIT_HELP = `Exit codes: 0 done, 1 failed or refused, 2 wrong usage, 20 the updater cannot be reached, 130 interrupted.
+`
+
 export const EXIT_HELP = `Exit codes: 0 done, 1 failed or refused, 2 wrong usage, 20 the updater cannot be reached.
 `
 

@@ -9,6 +9,7 @@ import {
   modelExitCodes,
   readArgs,
   runModelCommand,
+  WAITING_EXIT_HELP,
 } from './model-client.ts'
 import { follow } from './model-follow.ts'
 import { jobsText, jobText, listText, named } from './model-text.ts'
@@ -35,7 +36,7 @@ Examples:
   wardstone model jobs
   wardstone model jobs 5b0f6f3f8a1c2d4e --follow
 
-${EXIT_HELP}`
+${WAITING_EXIT_HELP}`
 
 /** `wardstone model list`. @returns the exit code */
 export function modelListCommand(args: readonly string[], site: string, io: ModelIo): Promise<number> {

@@ -1,7 +1,7 @@
-import { z } from 'zod'
 import { printable } from '../../models/package/inspection-text.ts'
+import { type ModelDetailBody, modelDetailSchema } from '../http/contract-models.ts'
 import { slotSchema } from '../http/request-schemas.ts'
-import type { Box } from './box-client.ts'
+import { type Box, open } from './box-client.ts'
 import { type BoxIo, boxExitCodes, boxExitMeanings, runBoxCommand } from './box-command.ts'
 import { BOX_HELP, boxOptions, boxOptionValues } from './box-settings.ts'
 import { Misuse, readArgs } from './model-client.ts'
@@ -31,61 +31,6 @@ Examples:
 Exit codes: 0 shown, 1 refused, or there is none, 2 wrong usage, 20 the box could not be asked, 130 interrupted.
 `
 
-const named = z.looseObject({ name: z.string() })
-/** What is shown of GET /v1/models/{slot}; --json gives all of it. */
-const detailSchema = z.looseObject({
-  slot: z.string(),
-  state: z.string(),
-  fault: z.looseObject({ code: z.string(), message: z.string(), todo: z.string().nullable() }).nullable(),
-  release: z
-    .looseObject({
-      display: z.string(),
-      version: z.string(),
-      packageHash: z.string(),
-      clinicalStatus: z.string(),
-      intendedUse: z.string(),
-      contraindications: z.array(z.string()),
-      population: z.string(),
-      licence: z.string(),
-      provenance: z.string(),
-      validation: z.looseObject({
-        metrics: z.array(
-          named.extend({ value: z.number(), low: z.number().nullable(), high: z.number().nullable(), on: z.string() }),
-        ),
-      }),
-      explanation: z.looseObject({ method: z.string(), reason: z.string().nullable() }),
-      outputs: z.array(named.extend({ display: z.string(), role: z.string(), unit: z.string() })),
-      memoryBytes: z.number(),
-      card: z.string().nullable(),
-    })
-    .nullable(),
-  worker: z
-    .looseObject({
-      state: z.string(),
-      restarts: z.number(),
-      lastFailure: z.string().nullable(),
-      provider: z
-        .looseObject({
-          provider: z.string(),
-          threads: z.number(),
-          passedOver: z.array(z.looseObject({ provider: z.string(), reason: z.string(), about: z.string() })),
-        })
-        .nullable(),
-      isolation: z.looseObject({ level: z.string(), reason: z.string() }).nullable(),
-    })
-    .nullable(),
-  selfTest: z
-    .looseObject({
-      at: z.string(),
-      goldenVectors: z.number(),
-      largestDifference: z.number().nullable(),
-      tolerance: z.number(),
-      explanationDependsOnModel: z.boolean().nullable(),
-    })
-    .nullable(),
-})
-type Detail = z.infer<typeof detailSchema>
-
 /** `wardstone model show`. @returns the exit code */
 export function modelShowCommand(args: readonly string[], io: BoxIo): Promise<number> {
   return runBoxCommand(USAGE, io, () => {
@@ -104,7 +49,7 @@ export function modelShowCommand(args: readonly string[], io: BoxIo): Promise<nu
 }
 
 async function show(box: Box, slot: string, shown: { json: boolean; card: boolean }, io: BoxIo): Promise<number> {
-  const detail = await box.get(`/v1/models/${slot}`, detailSchema)
+  const detail = await box.get(`/v1/models/${slot}`, open(modelDetailSchema))
   if (shown.json) io.stdout.write(`${JSON.stringify(detail)}\n`)
   else if (shown.card) io.stdout.write(lines((detail.release?.card ?? 'The package has no card.').split('\n')))
   else io.stdout.write(lines(detailLines(detail)))
@@ -118,7 +63,7 @@ function lines(texts: readonly string[]): string {
 const WIDTH = 14
 const row = (name: string, value: string): string => `  ${name.padEnd(WIDTH)}  ${value}`
 
-function detailLines({ slot, state, fault, release, worker, selfTest }: Detail): string[] {
+function detailLines({ slot, state, fault, release, worker, selfTest }: ModelDetailBody): string[] {
   const title = release === null ? `${slot}: no release` : `${release.display} (${slot} ${release.version}): ${state}`
   return [
     title,
@@ -130,7 +75,7 @@ function detailLines({ slot, state, fault, release, worker, selfTest }: Detail):
   ]
 }
 
-function releaseLines(release: NonNullable<Detail['release']>): string[] {
+function releaseLines(release: NonNullable<ModelDetailBody['release']>): string[] {
   const { metrics } = release.validation
   const interval = (low: number | null, high: number | null) =>
     low === null || high === null ? '' : ` (${low} to ${high})`
@@ -159,7 +104,13 @@ function releaseLines(release: NonNullable<Detail['release']>): string[] {
   ]
 }
 
-function workerLines({ state, restarts, lastFailure, provider, isolation }: NonNullable<Detail['worker']>): string[] {
+function workerLines({
+  state,
+  restarts,
+  lastFailure,
+  provider,
+  isolation,
+}: NonNullable<ModelDetailBody['worker']>): string[] {
   const passed = provider?.passedOver ?? []
   return [
     row('state', `${state}, ${restarts} restarts${lastFailure === null ? '' : `, last failure ${lastFailure}`}`),
@@ -169,7 +120,7 @@ function workerLines({ state, restarts, lastFailure, provider, isolation }: NonN
   ]
 }
 
-function selfTestLines(test: NonNullable<Detail['selfTest']>): string[] {
+function selfTestLines(test: NonNullable<ModelDetailBody['selfTest']>): string[] {
   const depends = test.explanationDependsOnModel
   return [
     row('at', test.at),

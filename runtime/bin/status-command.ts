@@ -1,10 +1,9 @@
-import { z } from 'zod'
 import { healthAnswerSchema, modelsAnswerSchema } from '../http/contract.ts'
 import { type Box, open } from './box-client.ts'
 import { type BoxIo, boxExitMeanings, runBoxCommand } from './box-command.ts'
 import { BOX_HELP, boxOptions, boxOptionValues } from './box-settings.ts'
 import { Misuse, readArgs } from './model-client.ts'
-import { alarmsOf, type Health, statusText, verdictOf } from './status-text.ts'
+import { type Health, statusText, verdictOf } from './status-text.ts'
 
 /** The verdict, for a script that looks every minute. */
 export const statusExitCodes = { fit: 0, faults: 10, unfit: 11 } as const
@@ -25,7 +24,7 @@ const USAGE = `Usage: wardstone status [options]
 
 Is the box fit for use? One verdict with its reasons, the alarms with what to do, and every model. Any role may ask.
 
-  --json              one JSON object: verdict, alarms, health, models
+  --json              one JSON object: verdict, url, health (as the box answers it), models
 ${BOX_HELP}
 Examples:
   wardstone status
@@ -35,17 +34,6 @@ Examples:
 Exit codes: 0 fit for use, 10 fit for use with faults, 11 not fit for use, 1 refused, 2 wrong usage, 20 the box could not be asked or
 did not answer: then it is not fit for use either, for whoever stands before it; 130 interrupted.
 `
-
-const alarmSchema = z.looseObject({
-  code: z.string(),
-  severity: z.enum(['stop', 'limit', 'watch']),
-  slot: z.string().nullable(),
-  text: z.string(),
-  todo: z.string(),
-  since: z.string().nullable(),
-})
-
-export const healthSchema = open(healthAnswerSchema).extend({ alarms: z.array(alarmSchema).optional() })
 
 /** `wardstone status`. @returns the exit code */
 export function statusCommand(args: readonly string[], io: BoxIo): Promise<number> {
@@ -62,9 +50,9 @@ export function statusCommand(args: readonly string[], io: BoxIo): Promise<numbe
 }
 
 async function show(box: Box, json: boolean, io: BoxIo): Promise<number> {
-  const health = await box.get('/v1/health', healthSchema)
+  const health = await box.get('/v1/health', open(healthAnswerSchema))
   const { models } = await box.get('/v1/models', open(modelsAnswerSchema))
-  const all = { verdict: verdictOf(health).toLowerCase(), url: box.url, alarms: alarmsOf(health), health, models }
+  const all = { verdict: verdictOf(health).toLowerCase(), url: box.url, health, models }
   io.stdout.write(json ? `${JSON.stringify(all)}\n` : statusText(health, models, box.url))
   return codes[health.status]
 }

@@ -1,19 +1,9 @@
 import { printable } from '../../models/package/inspection-text.ts'
 import type { HealthAnswerBody, ModelsAnswerBody } from '../http/contract.ts'
-import { explainCode } from './model-advice.ts'
 import { table } from './model-text.ts'
 
-/** What is wrong and what a person does about it; a box of an earlier release sends `faults` alone. */
-export interface Alarm {
-  readonly code: string
-  readonly severity: 'stop' | 'limit' | 'watch'
-  readonly slot: string | null
-  readonly text: string
-  readonly todo: string
-  readonly since: string | null
-}
-
-export type Health = Omit<HealthAnswerBody, 'alarms'> & { readonly alarms?: readonly Alarm[] | undefined }
+export type Health = HealthAnswerBody
+type Alarm = Health['alarms'][number]
 export type Models = ModelsAnswerBody['models']
 
 const verdicts = {
@@ -25,13 +15,9 @@ const verdicts = {
 /** The words of the *Now* page for the three states. */
 export const verdictOf = (health: Health): string => verdicts[health.status]
 
-export function alarmsOf({ alarms, faults }: Health): readonly Alarm[] {
-  return alarms ?? faults.map((text) => ({ code: '', severity: 'limit', slot: null, text, todo: '', since: null }))
-}
-
 /** The box on one screen: the verdict with its reasons, what to do, model by model. */
 export function statusText(health: Health, models: Models, url: string): string {
-  const alarms = alarmsOf(health)
+  const { alarms } = health
   const lines = [
     verdictOf(health),
     `${url}, release ${health.release}, ${health.logSize} leaves in the audit log`,
@@ -73,14 +59,8 @@ function modelLines({ models: workers }: Health, models: Models): string[] {
       model.clinicalStatus ?? '–',
     ]
   })
-  const faults = models.flatMap(({ slot, fault, candidate }) => [
-    ...(fault === null ? [] : faultLines(slot, fault)),
-    ...(candidate === null ? [] : [`  ${slot}: ${candidate.version} is proven and may take its place`]),
-  ])
-  return [...table(['MODEL', 'NAME', 'VERSION', 'STATE', 'RUNS ON', 'RESTARTS', 'STATUS'], rows), ...faults]
-}
-
-function faultLines(slot: string, fault: string): string[] {
-  const { message, advice } = explainCode(fault, undefined)
-  return [`  ${slot}: ${message} [${fault}]`, ...(advice === undefined ? [] : [`         What to do: ${advice}`])]
+  const candidates = models.flatMap(({ slot, candidate }) =>
+    candidate === null ? [] : [`  ${slot}: ${candidate.version} is proven and may take its place`],
+  )
+  return [...table(['MODEL', 'NAME', 'VERSION', 'STATE', 'RUNS ON', 'RESTARTS', 'STATUS'], rows), ...candidates]
 }

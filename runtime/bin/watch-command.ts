@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { ZodType } from 'zod'
+import { healthAnswerSchema } from '../http/contract.ts'
 import { liveDecisionSchema } from '../http/contract-live.ts'
 import { type Box, open } from './box-client.ts'
 import { type BoxIo, boxExitCodes, boxExitMeanings, faultText, runBoxCommand } from './box-command.ts'
@@ -7,7 +8,6 @@ import { BOX_HELP, boxOptions, boxOptionValues } from './box-settings.ts'
 import { BoxRefusal, ClientError } from './client-errors.ts'
 import { type StreamEvent, streamEvents } from './event-lines.ts'
 import { Misuse, readArgs } from './model-client.ts'
-import { healthSchema } from './status-command.ts'
 import { decisionLines, healthLines } from './watch-text.ts'
 
 export const watchEntry = {
@@ -52,9 +52,9 @@ export function watchCommand(args: readonly string[], io: BoxIo): Promise<number
     })
     if (values.help) return 'help'
     if (positionals.length > 0) throw new Misuse('watch takes options only')
-    const { count = 'all', json } = values
-    if (count !== 'all' && !/^[1-9][0-9]{0,8}$/.test(count)) throw new Misuse('--count takes a number from 1')
-    const left = count === 'all' ? Number.POSITIVE_INFINITY : Number(count)
+    const { count, json } = values
+    if (count !== undefined && !/^[1-9][0-9]{0,8}$/.test(count)) throw new Misuse('--count takes a number from 1')
+    const left = count === undefined ? Number.POSITIVE_INFINITY : Number(count)
     const run = (box: Box) =>
       watch(box, { json, left, lastId: '' }, io).catch((error: unknown) => {
         if (io.interrupted.aborted) return boxExitCodes.done
@@ -130,7 +130,7 @@ function show({ type, data, lastId }: StreamEvent, watching: Watching, io: BoxIo
     io.stdout.write(watching.json ? line('decision', lastId, decision) : decisionLines(decision))
   }
   if (type === 'health') {
-    const health = parse(data, healthSchema)
+    const health = parse(data, open(healthAnswerSchema))
     io.stdout.write(watching.json ? line('health', null, health) : healthLines(health))
   }
 }

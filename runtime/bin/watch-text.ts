@@ -1,6 +1,6 @@
 import { printable } from '../../models/package/inspection-text.ts'
 import type { LiveDecisionBody } from '../http/contract-live.ts'
-import { alarmsOf, type Health, verdictOf } from './status-text.ts'
+import { type Health, verdictOf } from './status-text.ts'
 
 /** One decision in one line; whoever may read it gets a second one: whose it is, and what is said of it. */
 export function decisionLines(decision: LiveDecisionBody): string {
@@ -25,7 +25,7 @@ export function decisionLines(decision: LiveDecisionBody): string {
 
 /** What the box says of itself, when that has changed. */
 export function healthLines(health: Health): string {
-  const alarms = alarmsOf(health).map(
+  const alarms = health.alarms.map(
     ({ severity, slot, text }) =>
       `          ${severity}: ${slot === null || text.startsWith(slot) ? '' : `${slot}: `}${text}`,
   )

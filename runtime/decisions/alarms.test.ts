@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { FakeClock } from '../../device/testkit/fake-clock.ts'
 import { AlarmTimes, boxAlarms, type RaisedAlarm, slotFindings } from './alarms.ts'
 import { reportHealth } from './report.ts'
+import { ImageBench, imageContract } from './testkit/image-bench.ts'
 import { RecordBox } from './testkit/record-box.ts'
 import type { Slot } from './types.ts'
 
@@ -74,5 +75,15 @@ describe('of the slots', () => {
   it('what is wrong with the box has no slot', () => {
     const concern = { code: 'posture_swap', severity: 'limit', text: 'Swap is on.', todo: 'Switch it off.' } as const
     expect(boxAlarms([concern])).toEqual([{ ...concern, slot: null }])
+  })
+
+  it('a model whose gate nothing can answer is one before anybody asks it', () => {
+    const gate = { model: 'absent', output: 'finding', low: 0.5, high: 1, reason: 'no chest' }
+    const { model } = new ImageBench(imageContract([gate]))
+    const asking = new Map<string, Slot>([['radiograph', { state: 'active', model }]])
+    const [found] = slotFindings(asking).filter(({ alarm }) => alarm.code === 'gate_closed')
+    expect(found?.alarm).toMatchObject({ slot: 'radiograph', about: 'absent', severity: 'stop' })
+    expect(found?.fault).toMatch(/^radiograph: the model asks the slot absent /)
+    expect(reportHealth({ slots: asking }, '0', 0).status).toBe('degraded')
   })
 })

@@ -1,6 +1,8 @@
 import type { Clock } from '../../device/platform/clock.ts'
 import { type Concern, severities } from '../../device/platform/concern.ts'
+import { closedGates } from './closed-gates.ts'
 import { explainCode } from './code-advice.ts'
+import { lowerFirst } from './segmentation-words.ts'
 import type { Alarm } from './service-types.ts'
 import type { Slot, Slots } from './types.ts'
 
@@ -46,7 +48,7 @@ function keyOf({ code, slot, about }: RaisedAlarm): string {
 
 /** What is wrong with the slots, in their order. */
 export function slotFindings(slots: Slots): SlotFinding[] {
-  return [...slots].flatMap(([slot, content]) => findingsOf(content).map((finding) => named(slot, finding)))
+  return [...slots].flatMap(([slot, content]) => findingsOf(content, slots).map((finding) => named(slot, finding)))
 }
 
 type Finding = Omit<RaisedAlarm, 'slot'> & { readonly fault: string }
@@ -57,7 +59,7 @@ function named(slot: string, { fault, ...alarm }: Finding): SlotFinding {
 
 const REINSTALL = 'Install another release of this model, or roll back; if it comes again, report it with its code.'
 
-function findingsOf(content: Slot): Finding[] {
+function findingsOf(content: Slot, slots: Slots): Finding[] {
   if (content.state === 'loading') {
     const text = 'The model is being loaded and proven.'
     const todo = 'Wait; after a start this takes seconds to minutes. If it lasts, look at the log of the runtime.'
@@ -67,7 +69,14 @@ function findingsOf(content: Slot): Finding[] {
     const fault = `the model does not run (${content.fault}). See docs/errors.md for what to do.`
     return [{ ...explained(content.fault, 'The model does not run'), severity: 'stop', fault }]
   }
-  return activeFindings(content)
+  return [...activeFindings(content), ...closedGates(content.model, slots).map(gateFinding)]
+}
+
+/** Said before anybody asks: each request would be refused. */
+function gateFinding(slot: string): Finding {
+  const text = `The model asks the slot ${slot} about each image first, and what is there cannot answer: every image is refused.`
+  const todo = `Install a release in the slot ${slot} that the maker of this model names, or another release of this model.`
+  return { code: 'gate_closed', about: slot, severity: 'stop', text, todo, fault: lowerFirst(text) }
 }
 
 function activeFindings({ model, fault: stored }: Extract<Slot, { state: 'active' }>): Finding[] {

@@ -30,6 +30,7 @@ describe('a gate that can let nothing pass', () => {
 
   it('is none where the other model answers, also by what the file says of the patient', () => {
     expect(closedGates(asked, beside(active(imageContract())))).toEqual([])
+    expect(closedGates(asked, beside({ state: 'loading' }))).toEqual([])
     expect(closedGates(asked, beside(active({ ...withoutInputs, image: unanswering })))).toEqual([])
   })
 

@@ -13,6 +13,8 @@ export function closedGates({ manifest }: Pick<ActiveModel, 'manifest'>, slots: 
 
 function canAnswer({ model: slot, output }: ImageGate, slots: Slots): boolean {
   const content = slots.get(slot)
+  // It will be there in a moment, or be said to be unavailable.
+  if (content?.state === 'loading') return true
   if (content?.state !== 'active') return false
   const { contract } = content.model.manifest
   const role = contract.outputs.find(({ name }) => name === output)?.role

@@ -146,6 +146,15 @@ describe('a patient who is not the one', () => {
     expect((await read(slice(0, odd), slice(1, odd))).identity.isPatientUnreadable).toBe(true)
   })
 
+  it('a coding that always loses something has lost it, whatever the file says', async () => {
+    const fragments = [encodeFlatBlocks([10, 60, 110, 160], 8, 8, 8)]
+    const elements = { ...greyImage(8, 8, 8), LossyImageCompression: '00' }
+    const baseline = writeDicom({ syntax: '1.2.840.10008.1.2.4.50', elements, fragments })
+    expect((await read(baseline)).attributes.lossyCompressed).toBe(true)
+    expect((await read(grey({ LossyImageCompression: '00' }))).attributes.lossyCompressed).toBe(false)
+    expect((await read(grey({}))).attributes.lossyCompressed).toBeUndefined()
+  })
+
   it('padding belongs to none', async () => {
     expect((await read(grey({ PatientID: 'P1 \0\0' }))).identity.patientId).toBe('P1')
   })
