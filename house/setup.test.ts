@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -55,6 +55,12 @@ describe('setup on a fresh checkout', () => {
     first.writeLockFile('second')
     await first.start(['demo']).ended
     expect(first.npmCalls()).toHaveLength(2)
+  })
+
+  it('keeps what Node has compiled for the next start, beside the packages', async () => {
+    const first = fresh()
+    await first.start(['demo']).ended
+    expect(readdirSync(join(first.root, 'node_modules/.cache/wardstone-compiled'))).not.toEqual([])
   })
 
   it('accepts what npm has installed by hand from the same lock file', async () => {

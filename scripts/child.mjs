@@ -10,6 +10,12 @@ import { pinnedNode, say } from './setup-state.mjs'
  */
 const REPEAT_MS = 1000
 
+/**
+ * What Node has compiled of our sources, kept for the next start: it halves the processor time of one. It lies beside the code it
+ * was made of, so that whoever could change it could change that as well; where it cannot be written Node goes on without.
+ */
+const compileCache = 'node_modules/.cache/wardstone-compiled'
+
 /** The terminal going away must end the program in order, not at once. */
 const forwarded = { SIGINT: 'SIGINT', SIGTERM: 'SIGTERM', SIGHUP: 'SIGTERM' }
 
@@ -22,7 +28,8 @@ export function runPinned(root, args) {
   // Listening starts before the program does, so that no moment is unguarded.
   const running = { child: undefined }
   const stopForwarding = forwardSignals(running)
-  const child = spawn(file, [...before, ...args], { stdio: 'inherit', detached: true })
+  const env = { NODE_COMPILE_CACHE: join(root, compileCache), ...process.env }
+  const child = spawn(file, [...before, ...args], { stdio: 'inherit', detached: true, env })
   running.child = child
   child.on('error', (error) => {
     say(`the pinned Node could not be started (${error.code}). Remove node_modules and start again.`)

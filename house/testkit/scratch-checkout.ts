@@ -80,7 +80,7 @@ export class ScratchCheckout {
     environment: Record<string, string> = {},
     nodeOptions: readonly string[] = [],
   ): Started {
-    const { npm_execpath: _, ...inherited } = process.env
+    const { npm_execpath: _, NODE_COMPILE_CACHE: __, ...inherited } = process.env
     const env = {
       ...inherited,
       PATH: `${join(this.root, 'bin')}:${process.env.PATH}`,
