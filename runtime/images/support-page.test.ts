@@ -1,19 +1,14 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { systemClock } from '../../device/platform/clock.ts'
-import { silentLog } from '../../device/platform/log.ts'
 import { sharedData } from '../../house/shared-data.ts'
 import { readCollection } from './collection.ts'
-import { ImageError } from './errors.ts'
-import { createImageDecoder } from './image-decoder.ts'
-import { pixelHash, supportPage, supportRow } from './support-page.ts'
+import { type SupportRow, supportPage, supportRow } from './support-page.ts'
+import { otherThanSaid, sweepIsolated } from './testkit/isolated-sweep.ts'
 import { makeSamples } from './testkit/samples.ts'
 
 const page = readFileSync(new URL('../../docs/dicom-support.md', import.meta.url), 'utf8')
 const folder = join(sharedData ?? '', 'dicom')
-/** Far more than any of them takes here. */
-const BOUND_MS = 20_000
 
 it('a row says how a file is read, or why it is not', async () => {
   const samples = await makeSamples()
@@ -26,38 +21,46 @@ it('a row says how a file is read, or why it is not', async () => {
   expect(supportPage([row])).toContain('- `image_truncated` (1)')
 })
 
+/** The first of each coding, with each outcome and each comparison: `testkit/isolated-sweep-command.ts` takes them all. */
+function oneOfEach(rows: readonly SupportRow[]): ReadonlySet<string> {
+  const kind = ({ syntax, outcome, compared }: SupportRow) =>
+    `${syntax} ${outcome.replace(/^.*? bits |^.*, a volume$/, '')} ${compared}`
+  return new Set(new Map(rows.toReversed().map((row) => [kind(row), row.path])).values())
+}
+
 describe.skipIf(!sharedData)('the files of other projects', () => {
-  it('docs/dicom-support.md says what the code does with each', async () => {
+  const files = readCollection(folder)
+  const rows: SupportRow[] = []
+
+  it('docs/dicom-support.md says what the code does with each, which is what other decoders do where they agree', async () => {
     expect(existsSync(folder)).toBe(true)
-    const rows = []
-    for (const { path, reference } of readCollection(folder)) {
+    for (const { path, reference } of files) {
       rows.push(await supportRow(path, readFileSync(join(folder, path)), reference))
     }
     expect(rows).toHaveLength(274)
     expect(rows.filter(({ outcome }) => outcome.includes('internal'))).toEqual([])
+    expect(rows.filter(({ isRead }) => isRead)).toHaveLength(181)
     expect(supportPage(rows)).toBe(page)
+    const agreed = new Set(
+      files
+        .filter(
+          ({ reference }) => reference !== undefined && reference.gdcm !== '' && reference.gdcm === reference.dcmtk,
+        )
+        .map(({ path }) => path),
+    )
+    const compared = rows.filter(({ path, isRead }) => isRead && agreed.has(path))
+    expect(compared.length).toBeGreaterThan(30)
+    expect(compared.filter((row) => row.compared !== 'equal to gdcm and dcmtk')).toEqual([])
   }, 120_000)
 
-  it('each is read or refused with a code, in the process, and equal to both decoders where they agree', async () => {
-    const decoder = createImageDecoder({ isolation: 'required', clock: systemClock, log: silentLog, maxWaiting: 300 })
-    const files = readCollection(folder)
-    const outcomes = await Promise.all(
-      files.map(async ({ path, reference }) => {
-        const form = reference === undefined ? 'values' : 'coded'
-        const deadlineMs = systemClock.monotonicMs() + 10 * BOUND_MS
-        try {
-          const { pixels } = await decoder.decode(readFileSync(join(folder, path)), {}, deadlineMs, form)
-          return { path, reference, hash: pixelHash(pixels) }
-        } catch (error) {
-          return { path, reference, code: error instanceof ImageError ? error.code : String(error) }
-        }
-      }),
+  it('one of each kind is read or refused in the isolated process as it is without', async () => {
+    const some = oneOfEach(rows)
+    expect(some.size).toBeGreaterThan(40)
+    const swept = await sweepIsolated(
+      folder,
+      files.filter(({ path }) => some.has(path)),
     )
-    await decoder.stop()
-    expect(outcomes.filter(({ code }) => /deadline|decoder|internal|[A-Z]/.test(code ?? ''))).toEqual([])
-    const agreed = outcomes.filter(({ reference }) => reference?.gdcm !== '' && reference?.gdcm === reference?.dcmtk)
-    expect(agreed.filter(({ reference }) => reference !== undefined).length).toBeGreaterThan(30)
-    expect(agreed.filter(({ reference, hash }) => reference !== undefined && hash !== reference.gdcm)).toEqual([])
-    expect(outcomes.filter(({ hash }) => hash !== undefined)).toHaveLength(181)
+    expect(swept).toHaveLength(some.size)
+    expect(otherThanSaid(swept, rows)).toEqual([])
   }, 300_000)
 })
