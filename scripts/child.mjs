@@ -2,19 +2,13 @@ import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { constants } from 'node:os'
 import { join } from 'node:path'
-import { pinnedNode, say } from './setup-state.mjs'
+import { environment, pinnedNode, say } from './setup-state.mjs'
 
 /**
  * The terminal sends Ctrl-C to every process of its group, and npm passes it on once more. The same signal within this
  * time is therefore one request, not two; a person who presses again later is heard again.
  */
 const REPEAT_MS = 1000
-
-/**
- * What Node has compiled of our sources, kept for the next start: it halves the processor time of one. It lies beside the code it
- * was made of, so that whoever could change it could change that as well; where it cannot be written Node goes on without.
- */
-const compileCache = 'node_modules/.cache/wardstone-compiled'
 
 /** The terminal going away must end the program in order, not at once. */
 const forwarded = { SIGINT: 'SIGINT', SIGTERM: 'SIGTERM', SIGHUP: 'SIGTERM' }
@@ -28,8 +22,7 @@ export function runPinned(root, args) {
   // Listening starts before the program does, so that no moment is unguarded.
   const running = { child: undefined }
   const stopForwarding = forwardSignals(running)
-  const env = { NODE_COMPILE_CACHE: join(root, compileCache), ...process.env }
-  const child = spawn(file, [...before, ...args], { stdio: 'inherit', detached: true, env })
+  const child = spawn(file, [...before, ...args], { stdio: 'inherit', detached: true, env: environment(root) })
   running.child = child
   child.on('error', (error) => {
     say(`the pinned Node could not be started (${error.code}). Remove node_modules and start again.`)

@@ -2,7 +2,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { closeSync, existsSync, openSync, readFileSync, statfsSync } from 'node:fs'
 import { constants } from 'node:os'
 import { join } from 'node:path'
-import { isStamped, pinnedNode, SetupFailure, say, writeStamp } from './setup-state.mjs'
+import { environment, isStamped, pinnedNode, SetupFailure, say, writeStamp } from './setup-state.mjs'
 
 /** What the packages take on the disk, with room for npm's own cache; checked before anything is removed. */
 const NEEDED_BYTES = 1.5 * 1024 ** 3
@@ -22,6 +22,7 @@ export async function install(root) {
     if (!isInstalledByHand(root, lockFile)) await runNpm(root, lockFile, lock)
     verifyPinnedNode(root, lockFile)
     stampOrExplain(root)
+    compileAhead(root)
   } finally {
     closeSync(lock)
   }
@@ -235,6 +236,12 @@ function verifyPinnedNode(root, lockFile) {
     78,
     `the pinned Node ${expected} does not start here. It needs glibc 2.28 or newer and libstdc++ (apt-get install libstdc++6).`,
   )
+}
+
+/** A start of this release need not compile it then; where that fails it does. */
+function compileAhead(root) {
+  const options = { env: environment(root), stdio: 'ignore', timeout: 60_000 }
+  spawnSync(join(root, pinnedNode), [join(root, 'scripts/compile.mjs')], options)
 }
 
 function stampOrExplain(root) {

@@ -116,7 +116,11 @@ async function main(args: readonly string[]): Promise<void> {
       ])
     }
   }
-  if (!onlyChecks && stoppedBy === undefined) await runTests(forVitest)
+  if (!onlyChecks && stoppedBy === undefined) {
+    // The sources may have changed since they were installed.
+    await runTool('scripts/compile.mjs', [], CHECK_TIMEOUT_MS)
+    await runTests(forVitest)
+  }
 }
 
 await main(process.argv.slice(2))

@@ -2,9 +2,10 @@ import { fork, spawn } from 'node:child_process'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { enableCompileCache, getCompileCacheDir } from 'node:module'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { findIsolation, isolationProbe, processDataBytes, type WorkerCommand } from './isolation.ts'
@@ -25,6 +26,9 @@ const tcp = createServer((socket) => socket.end())
 const unix = createServer((socket) => socket.end())
 const udp = createSocket('udp4')
 const received: string[] = []
+/** As the setup has it, also when it has not started these tests. */
+enableCompileCache(join(root, 'node_modules/.cache/wardstone-compiled'))
+const compiled = getCompileCacheDir() ?? expect.unreachable()
 
 beforeAll(async () => {
   writeFileSync(secret, 'secret')
@@ -71,7 +75,18 @@ async function throughWalls(command: WorkerCommand): Promise<WallFindings> {
         join(root, 'models/package'),
         join(root, 'node_modules/onnxruntime-node'),
       ],
-      ...[join(site, 'writable'), '/usr/lib', '/dev', '/dev/shm', '/proc', '/etc', '/var/tmp', '/run', '/tmp'],
+      ...[
+        join(site, 'writable'),
+        compiled,
+        '/usr/lib',
+        '/dev',
+        '/dev/shm',
+        '/proc',
+        '/etc',
+        '/var/tmp',
+        '/run',
+        '/tmp',
+      ],
     ].map((folder) => join(folder, 'wardstone-probe')),
     signal: process.pid,
   }
@@ -91,6 +106,13 @@ async function throughWalls(command: WorkerCommand): Promise<WallFindings> {
 describe('a process behind bubblewrap', () => {
   const isolation = findIsolation(modelBytes, 1)
 
+  test('starts with what Node has compiled, which it cannot change', () => {
+    const { args, env } = isolation.command()
+    expect(env.NODE_COMPILE_CACHE).toBe(dirname(compiled))
+    expect(args).toContain(`--allow-fs-read=${compiled}`)
+    expect(args.join(' ')).toContain(`--ro-bind ${compiled} ${compiled}`)
+  })
+
   test('is what this machine offers', () => {
     expect(isolation.report).toMatchObject({ level: 'bubblewrap', networkIsolated: true })
     expect(isolation.report.memoryLimitBytes).toBeGreaterThan(modelBytes + processDataBytes)
@@ -108,6 +130,7 @@ describe('a process behind bubblewrap', () => {
     expect(written).toContain('/tmp/wardstone-probe')
     expect(written.filter((path) => existsSync(path))).toEqual([])
     expect(found.signal).toBe('ESRCH')
+    expect(found.write[join(compiled, 'wardstone-probe')]).toBe('EROFS')
     // The reaper of its namespace and itself.
     expect(found.processes).toHaveLength(2)
     expect(received).toEqual([])
@@ -126,6 +149,7 @@ describe('a process behind bubblewrap', () => {
             'HOME',
             'NODE_CHANNEL_FD',
             'NODE_CHANNEL_SERIALIZATION_MODE',
+            'NODE_COMPILE_CACHE',
             'ORT_DISABLE_TELEMETRY',
             'PWD',
             'TMPDIR',

@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process'
 import { accessSync, constants, existsSync, lstatSync, readlinkSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import { createRequire, getCompileCacheDir } from 'node:module'
 import { totalmem } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Openings } from './provider-site.ts'
 import { MAX_PROFILE_BYTES } from './session-profile.ts'
@@ -183,8 +183,20 @@ function bubblewrapIsolation(prefix: readonly string[], memoryLimitBytes: number
   return {
     report,
     profileFolder: PROFILE_FOLDER,
-    command: (entry = tenant.entry) => nodeCommand(prefix, tenant, entry, '/tmp', PROFILE_FOLDER),
+    command: (entry = tenant.entry) => withCompiled(nodeCommand(prefix, tenant, entry, '/tmp', PROFILE_FOLDER)),
   }
+}
+
+/**
+ * What Node has compiled of the same sources for this process, which halves the start of a small one. Inside it is mounted so that
+ * nobody can write there: whoever could, would tell the next process what to run. Node wants to be allowed to, all the same.
+ */
+function withCompiled(command: WorkerCommand): WorkerCommand {
+  const compiled = getCompileCacheDir()
+  if (compiled === undefined) return command
+  const permission = command.args.indexOf('--permission') + 1
+  const args = command.args.toSpliced(permission, 0, `--allow-fs-read=${compiled}`, `--allow-fs-write=${compiled}`)
+  return { ...command, args, env: { ...command.env, NODE_COMPILE_CACHE: dirname(compiled) } }
 }
 
 function plainIsolation(limits: Limits, reason: string, tenant: Tenant): Isolation {
@@ -244,6 +256,7 @@ function bubblewrapArguments({ devices, folders }: Openings, tenant: Tenant): st
     ...readOnly(process.execPath),
     ...tenant.sources.flatMap((path) => readOnly(join(root, path))),
     ...packages(tenant).flatMap(({ from, at }) => readOnly(from, at)),
+    ...[getCompileCacheDir() ?? []].flat().flatMap((path) => readOnly(path)),
     ...['--remount-ro', '/dev', '--remount-ro', '/', '--chdir', '/'],
   ]
 }
