@@ -75,6 +75,15 @@ describe('a tensor as it was sent', () => {
     ['input_wrong_type', { dims: [1], data: 'AACAPw==' }],
     ['input_wrong_type', { dims: [1], base64: [1] }],
     ['input_wrong_type', { dims: [1], base64: 'AACA!w==' }],
+    ['input_wrong_type', { dims: [2], base64: 'AA!AAAAAAAA=' }],
+    ['input_wrong_type', { dims: [2], base64: 'AA_-AAAAAAA=' }],
+    ['input_wrong_type', { dims: [2], base64: 'AA==AAAAAAA=' }],
+    ['input_wrong_type', { dims: [2], base64: '\u0141AAAAAAAAAA=' }],
+    ['input_wrong_type', { dims: [2], base64: 'AAAAAAAA\u0141AA=' }],
+    ['input_wrong_type', { dims: [2], base64: 'AAAAAAAAA===' }],
+    ['input_wrong_type', { dims: [1], base64: 'AACAP=w=' }],
+    ['input_shape_wrong', { dims: [2], base64: 'AAAAAAAAAA==' }],
+    ['input_shape_wrong', { dims: [2], base64: 'AAAAAAAAAAAA' }],
     ['input_shape_wrong', { dims: [5], data: [1, 2, 3, 4, 5] }],
     ['input_shape_wrong', { dims: [], data: [1] }],
     ['input_shape_wrong', { dims: [0], data: [] }],
@@ -102,6 +111,11 @@ describe('a tensor as it was sent', () => {
     ['input_element_invalid', { dims: [1], base64: base64(2) }, spec('bool')],
   ])('%s: %j', (code, value, of) => {
     expect(codeOf(value, of)).toBe(code)
+  })
+
+  test('may have bits left over in its last sign, as it always might', () => {
+    const read = readTensorValue(spec('float32'), { dims: [1], base64: 'AACAPx==' })
+    expect(Array.from(read.value.data as Float32Array)).toEqual([1])
   })
 
   test('is plausible when every element is in the range', () => {

@@ -22,7 +22,8 @@ const notFinite: ReadonlyMap<unknown, number> = new Map([
   ['-Infinity', Number.NEGATIVE_INFINITY],
 ])
 const INTEGER_TEXT = /^(?:0|-?[1-9]\d{0,19})$/
-const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/
+/** The last four signs; those before are held against what the bytes are written as. */
+const BASE64_END = /^[A-Za-z0-9+/]{2}(?:==|[A-Za-z0-9+/][A-Za-z0-9+/=])$/
 
 /**
  * Reads a tensor as it was sent and holds it against the contract: dimensions, number of elements, each element's type.
@@ -68,12 +69,27 @@ function decode(spec: TensorSpec, base64: unknown, count: number): Tensor['data'
   if (typeof base64 !== 'string') refuse('input_wrong_type', spec)
   const array = elementArrays[spec.dtype]
   if (base64.length !== 4 * Math.ceil((count * array.BYTES_PER_ELEMENT) / 3)) refuse('input_shape_wrong', spec)
-  if (!BASE64.test(base64)) refuse('input_wrong_type', spec)
-  // A copy: what the decoder returns may lie anywhere in a pool, and elements want their alignment.
-  const bytes = Uint8Array.from(Buffer.from(base64, 'base64'))
-  if (bytes.length !== count * array.BYTES_PER_ELEMENT) refuse('input_shape_wrong', spec)
+  const bytes = readBase64(base64, count * array.BYTES_PER_ELEMENT, spec)
   if (spec.dtype === 'bool' && bytes.some((byte) => byte > 1)) refuse('input_element_invalid', spec)
   return new array(bytes.buffer)
+}
+
+/**
+ * The decoder passes over signs that are no base64, so its bytes are written again and compared: for the tensor of an image that is
+ * a tenth of what a pattern over all signs takes. Left-over bits of the last sign are not looked at (RFC 4648 §3.5).
+ * @param base64 of the length that so many bytes have
+ * @returns in memory of their own, aligned for every type of element
+ */
+function readBase64(base64: string, size: number, spec: TensorSpec): Buffer<ArrayBuffer> {
+  const bytes = Buffer.from(new ArrayBuffer(size))
+  if (size === 0) return bytes
+  bytes.write(base64, 'base64')
+  const end = base64.slice(-4)
+  const headBytes = 3 * (base64.length / 4 - 1)
+  const isBase64 = BASE64_END.test(end) && bytes.toString('base64', 0, headBytes) === base64.slice(0, -4)
+  if (!isBase64) refuse('input_wrong_type', spec)
+  if (headBytes + end.replaceAll('=', '').length - 1 !== size) refuse('input_shape_wrong', spec)
+  return bytes
 }
 
 function write(spec: TensorSpec, list: unknown, count: number): Tensor['data'] {
@@ -113,14 +129,19 @@ function integerOf(spec: TensorSpec, element: unknown): bigint {
 
 function hasOnlyNumbers({ dtype, data }: Tensor): boolean {
   if (dtype !== 'float32' && dtype !== 'float64') return true
-  return (data as Float32Array | Float64Array).every(Number.isFinite)
+  // A loop: `every` calls a function for each of the hundred thousands of an image, and takes ten times as long.
+  for (let index = 0; index < data.length; index++) if (!Number.isFinite(data[index])) return false
+  return true
 }
 
 /** Where the contract allows NaN it is no implausible value: no range can say anything of it. */
 function isInRange({ range }: TensorSpec, { data }: Tensor): boolean {
   if (range === undefined) return true
-  const isOutside = (element: number | bigint) => Number(element) < range.low || Number(element) > range.high
-  return !Array.prototype.some.call(data, isOutside)
+  for (let index = 0; index < data.length; index++) {
+    const element = Number(data[index])
+    if (element < range.low || element > range.high) return false
+  }
+  return true
 }
 
 /** A tensor as it can be sent: written out where it is small and JSON can say each element, else as base64. */

@@ -41,8 +41,8 @@ export type TensorData =
 export type Tensors = Readonly<Record<string, Tensor>>
 
 /** Numbers of an output tensor, whatever its type. int64 beyond 2^53 loses precision, which no contract here allows. */
-export function tensorNumbers(tensor: Tensor): number[] {
-  return Array.from(tensor.data as ArrayLike<number | bigint>, Number)
+export function tensorNumbers({ dtype, data }: Tensor): number[] {
+  return isBigElement(dtype) ? Array.from(data as BigInt64Array, Number) : Array.from(data as Float64Array)
 }
 
 /** A tensor's data as it lies in memory: little-endian, as on every machine that the runtime is built for. */

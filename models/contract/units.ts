@@ -184,6 +184,8 @@ function readUnit(code: string): Unit {
  * beside `[IU]`, and lets `1/min` be written `/min`.
  */
 function plainCode(code: string): string {
+  // As it mostly is; the rest costs more than the conversion.
+  if (units.has(code)) return code
   if (code.length === 0 || code.length > MAX_CODE_LENGTH) return 'unknown'
   const bare = code.replace(/\{[!-z|~]*\}(?=$|[./])/g, '')
   const spelt = bare

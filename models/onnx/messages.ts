@@ -45,6 +45,7 @@ const descriptor = {
       s: { id: 4, type: 'bytes' },
       floats: { id: 7, rule: 'repeated', type: 'float' },
       ints: { id: 8, rule: 'repeated', type: 'int64' },
+      strings: { id: 9, rule: 'repeated', type: 'bytes' },
       type: { id: 20, type: 'int32' },
     },
   },
@@ -81,7 +82,7 @@ export const elementTypes = {
 } as const
 
 /** AttributeProto.AttributeType, as far as used. */
-export const attributeTypes = { float: 1, int: 2, string: 3, floats: 6, ints: 7 } as const
+export const attributeTypes = { float: 1, int: 2, string: 3, floats: 6, ints: 7, strings: 8 } as const
 
 /** As onnx.proto is: a zero that was set is written, repeated numbers are not packed. */
 function proto2(messages: Readonly<Record<string, protobuf.IType>>): Record<string, protobuf.IType> {

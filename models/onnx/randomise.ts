@@ -1,3 +1,4 @@
+import { smallDraw } from './small-draw.ts'
 import { eachField, FIXED32, type Field, LENGTH_DELIMITED, openWire, type Wire } from './wire.ts'
 
 /**
@@ -25,7 +26,7 @@ type Scramble = (from: number, to: number, bytes: 4 | 8) => void
 /** @returns how many numbers were changed. @throws OnnxError onnx_malformed | onnx_too_complex | onnx_too_large */
 export function randomiseParameters(model: Uint8Array, share: RandomisedShare, seed = 1): number {
   const wire = openWire(model)
-  const draw = drawer(seed)
+  const draw = smallDraw(seed)
   const view = new DataView(model.buffer, model.byteOffset, model.byteLength)
   let changed = 0
   visitModel(wire, 0, model.length, (from, to, bytes) => {
@@ -46,17 +47,6 @@ function swapScaled(view: DataView, bytes: 4 | 8, one: number, other: number, dr
   const [first, second] = [read(one), read(other)]
   write(other, first * 2 ** (2 * draw() - 1))
   if (one !== other) write(one, second * 2 ** (2 * draw() - 1))
-}
-
-/** xorshift32 (Marsaglia 2003): nothing depends on these numbers being hard to guess. @returns from 0 to below 1 */
-function drawer(seed: number): () => number {
-  let state = seed | 1
-  return () => {
-    state ^= state << 13
-    state ^= state >>> 17
-    state ^= state << 5
-    return (state >>> 0) / 2 ** 32
-  }
 }
 
 const visitModel: Visit = (wire, from, to, scramble) =>

@@ -25,7 +25,7 @@ const groups: readonly Group[] = [
 
 /** Hourly data: after an hour there is newer. */
 const VALIDITY_MINUTES = 60
-/** For 1,024 rows through the trees: tens of milliseconds, more on a busy device. */
+/** Where the trees cannot be walked and 1,024 rows go through the model: tens of milliseconds, more on a busy device. */
 const EXPLANATION_BUDGET_MS = 500
 
 export const sepsisRiskContract: Contract = {

@@ -4,6 +4,7 @@ import { postprocess } from '../../models/contract/postprocess.ts'
 import type { Contract } from '../../models/contract/schema.ts'
 import type { Tensors } from '../../models/contract/tensor.ts'
 import { spotContract } from '../../models/contract/testkit/contracts.ts'
+import { COALITIONS } from '../inference/types.ts'
 import { explain } from './explain.ts'
 
 const row = (...data: number[]): Tensors[string] => ({
@@ -49,6 +50,28 @@ describe('an explanation by Shapley values', () => {
       { name: 'first', display: 'First', value: 3 },
       { name: 'second', display: 'Second', value: 12 },
     ])
+  })
+
+  const told = (...data: number[]): Tensors => ({
+    [COALITIONS]: { dtype: 'float32', dims: [1, data.length], data: Float32Array.from(data) },
+  })
+
+  it('takes what came along with the decision, and runs nothing more', async () => {
+    const explanation = await explain(assessment, tensors, additive, never, told(0, 3, 12, 15))
+    expect(explanation).toEqual(await explain(assessment, tensors, additive, sums))
+  })
+
+  it.each<[string, Tensors]>([
+    ['too few', told(0, 3, 12)],
+    ['too many', told(0, 3, 12, 15, 15, 15, 15, 15)],
+    ['one that is not a number', told(0, Number.NaN, 12, 15)],
+    ['one out of range', told(0, 3, 99, 15)],
+  ])('is refused when what came along is %s', async (_what, raw) => {
+    await expect(explain(assessment, tensors, additive, never, raw)).rejects.toBeInstanceOf(ContractError)
+  })
+
+  it('is none when what came along is about another result', async () => {
+    expect(await explain(assessment, tensors, additive, never, told(0, 3, 11, 14))).toMatchObject({ method: 'none' })
   })
 
   it('is none when the contributions do not add up to what was decided', async () => {

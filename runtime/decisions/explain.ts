@@ -13,7 +13,8 @@ type RunModel = (inputs: Tensors) => Promise<Tensors>
 
 /**
  * Says what each input, or each place of the image, contributed to the output, by the method of the signed contract.
- * @param run runs the model once more: exact Shapley values need one batch of 2^groups rows, the others several runs
+ * @param raw what the model put out: the outputs that exact Shapley values are made of may be among it
+ * @param run runs the model once more: exact Shapley values need one batch of 2^groups rows otherwise, the others several runs
  * @throws InferenceError when that run fails; ContractError contract_output_invalid when its answer is none
  */
 export async function explain(
@@ -21,10 +22,11 @@ export async function explain(
   tensors: Tensors,
   contract: Contract,
   run: RunModel,
+  raw: Tensors = {},
 ): Promise<Explanation> {
   const spec = contract.explanation
   if (spec.method === 'none') return unexplained('', spec.reason)
-  const explanation = await explainBy(spec, assessment, tensors, contract, run)
+  const explanation = await explainBy(spec, assessment, tensors, contract, run, raw)
   if (addsUp(explanation, assessment, contract)) return explanation
   return unexplained(explanation.of, explanation.map === undefined ? NOT_ADDING_UP : OTHER_OUTPUT)
 }
@@ -45,13 +47,14 @@ async function explainBy(
   tensors: Tensors,
   contract: Contract,
   run: RunModel,
+  raw: Tensors,
 ): Promise<Explanation> {
   const total = assessment.outputs[spec.method === 'model-output' ? spec.total : spec.output]?.values[0] ?? 0
   switch (spec.method) {
     case 'model-output':
       return readContributions(total, assessment, contract, spec)
     case 'exact-shapley':
-      return computeShapley(total, tensors, contract, spec, run)
+      return computeShapley(total, tensors, contract, spec, raw, run)
     case 'permutation-shapley':
       return sampleShapley(total, tensors, contract, spec, run)
     case 'class-activation-map':

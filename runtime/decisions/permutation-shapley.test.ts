@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import { coalitionRows } from '../../models/contract/coalitions.ts'
 import { type EvaluateRows, type PermutationInput, permutationShapley } from './permutation-shapley.ts'
-import { coalitionRows, shapleyValues } from './shapley.ts'
+import { shapleyValues } from './shapley.ts'
 
 type Model = (row: Float32Array) => number
 

@@ -21,6 +21,7 @@ import type { ModelWorker, ProviderOrder, ScheduledWorker, WorkerOptions } from 
 import { prepareGolden } from './golden-images.ts'
 import { type ExplanationProbe, judgeDependence, probeExplanation } from './randomisation-check.ts'
 import { rehearse } from './rehearsal.ts'
+import { coalitionSpec } from './shapley-explanation.ts'
 import type { ActiveModel } from './types.ts'
 
 const MAX_GOLDEN_BYTES = 16 * 1024 * 1024
@@ -275,8 +276,10 @@ function workerOptions(opened: OpenedPackage, { settings, clock, log }: ReleaseL
   const salt = Buffer.from(manifest.encryption.salt, 'hex')
   const source = { modelId: manifest.modelId, fd, payloadOffset, file, fileIndex, contentKey, salt }
   const steps = outputSteps(manifest.contract)
+  const coalitions = coalitionSpec(manifest.contract)
   const { maxQueue, isolation, cores } = settings
   const threads = Math.min(settings.threads, cores?.widest ?? settings.threads)
   const site = { threads, maxQueue, isolation, ...(cores === undefined ? {} : { cores }) }
-  return { ...site, source, memoryLimitBytes: manifest.memoryBytes, outputSteps: steps, clock, log }
+  const model = { source, memoryLimitBytes: manifest.memoryBytes, outputSteps: steps }
+  return { ...site, ...model, ...(coalitions === undefined ? {} : { coalitions }), clock, log }
 }

@@ -128,7 +128,7 @@ async function explanationOf(
   }
   const explanation = spec.method === 'permutation-shapley' ? { ...spec, permutations: PERMUTATIONS } : spec
   const free: Contract = { ...contract, outputs, threshold: null, explanation }
-  const { method, contributions } = await explain(postprocess(raw, free), tensors, free, run)
+  const { method, contributions } = await explain(postprocess(raw, free), tensors, free, run, raw)
   return method === 'none' ? undefined : contributions.map(({ value }) => value)
 }
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { coalitionRows, playingGroups, shapleyValues } from './shapley.ts'
+import { coalitionRows, playingGroups } from '../../models/contract/coalitions.ts'
+import { shapleyValues } from './shapley.ts'
 
 /** The definition itself: the mean marginal gain over all orders of the players. */
 function overAllOrders(outputs: readonly number[], count: number): number[] {

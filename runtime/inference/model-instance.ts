@@ -12,7 +12,7 @@ import type { RunTimes } from './run-times.ts'
 import type { SessionReport, WorkerState } from './types.ts'
 
 /**
- * What is sent before the last answer is back: so many at most, that together need no longer than this and are no larger.
+ * What is sent before the last answer is back: so many at most, that together usually need no longer than this and are no larger.
  * A more urgent request that comes meanwhile waits for them; a kill sends them again.
  */
 const MAX_IN_FLIGHT = 16
@@ -111,7 +111,7 @@ export class ModelInstance {
     if (given.length >= MAX_IN_FLIGHT || !times.knows(inputs)) return false
     if (!given.every((dispatch) => dispatch.isWanted && times.knows(dispatch.inputs))) return false
     const bytes = given.reduce((sum, dispatch) => sum + dispatch.inputBytes, inputBytes)
-    const ms = given.reduce((sum, dispatch) => sum + (times.leastMs(dispatch.inputs) ?? 0), times.leastMs(inputs) ?? 0)
+    const ms = given.reduce((sum, dispatch) => sum + times.typicalMs(dispatch.inputs), times.typicalMs(inputs))
     return bytes <= MAX_IN_FLIGHT_BYTES && ms <= MAX_IN_FLIGHT_MS
   }
 

@@ -260,11 +260,11 @@ function loadMessage(
   contentKey: Uint8Array,
   isCold: boolean,
 ): LoadMessage {
-  const { source, threads, outputSteps = null, warmUpRows = [] } = options
+  const { source, threads, outputSteps = null, coalitions = null, warmUpRows = [] } = options
   const randomised: LoadMessage['randomised'] = options.randomised ?? 'nothing'
   const { payloadOffset, file, fileIndex, salt } = source
   const { provider, allowsCpu } = orderOf(options)
-  const session = { threads, provider, allowsCpu, profileFolder, randomised, outputSteps }
+  const session = { threads, provider, allowsCpu, profileFolder, randomised, outputSteps, coalitions }
   const warmUp = isCold ? {} : (options.warmUp ?? {})
   return { kind: 'load', payloadOffset, file, fileIndex, contentKey, salt, ...session, warmUp, warmUpRows }
 }

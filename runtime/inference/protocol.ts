@@ -1,3 +1,4 @@
+import type { CoalitionSpec } from '../../models/contract/coalitions.ts'
 import type { OutputSteps } from '../../models/contract/output-ops/output-steps.ts'
 import type { Tensor, Tensors } from '../../models/contract/tensor.ts'
 import type { RandomisedShare } from '../../models/onnx/randomise.ts'
@@ -42,6 +43,8 @@ export interface LoadMessage {
   readonly warmUpRows: readonly number[]
   /** Null: all outputs of the model are sent back, as they are. */
   readonly outputSteps: OutputSteps | null
+  /** Null: nobody asks what coalitions put out. */
+  readonly coalitions: CoalitionSpec | null
 }
 
 export interface RunMessage {

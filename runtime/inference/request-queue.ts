@@ -18,8 +18,8 @@ export interface PendingRun extends Waiting {
   readonly arrivedMs: number
   /** Nobody waits for it any more. */
   readonly isSettled: boolean
-  /** It has left the queue for a process; said once. */
-  begin(): void
+  /** It has left the queue for a process, with so many at once. */
+  begin(batchSize: number): void
   resolve(outputs: Tensors): void
   reject(error: InferenceError | ContractError): void
 }
@@ -110,7 +110,7 @@ export class RequestQueue {
     { signal, begun }: RunOrder,
     { resolve, reject }: { resolve(outputs: Tensors): void; reject(error: InferenceError | ContractError): void },
   ): void {
-    let [settled, isBegun] = [false, false]
+    let settled = false
     const settle = (): boolean => {
       if (settled) return false
       settled = true
@@ -125,10 +125,7 @@ export class RequestQueue {
       get isSettled() {
         return settled
       },
-      begin: () => {
-        if (!isBegun) begun?.()
-        isBegun = true
-      },
+      begin: (batchSize) => begun?.(batchSize),
       resolve: (outputs) => void (settle() && resolve(outputs)),
       reject: (error) => void (settle() && reject(error)),
     }

@@ -128,8 +128,9 @@ export class Scheduler {
     if (count === 'later' || !this.#hasCores(instance, head)) return false
     this.#queue.take(() => true)
     const partners = count < 2 ? [] : this.#queue.takeSuch(head.priority, count - 1, this.#isLike(head))
-    for (const run of [head, ...partners]) run.begin()
-    instance.run(new Dispatch([head, ...partners]))
+    const dispatch = new Dispatch([head, ...partners])
+    for (const run of dispatch.runs) run.begin(dispatch.runs.length)
+    instance.run(dispatch)
     return true
   }
 

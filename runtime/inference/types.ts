@@ -1,5 +1,6 @@
 import type { Clock } from '../../device/platform/clock.ts'
 import type { Log } from '../../device/platform/log.ts'
+import type { CoalitionSpec } from '../../models/contract/coalitions.ts'
 import type { OutputSteps } from '../../models/contract/output-ops/output-steps.ts'
 import type { Tensors } from '../../models/contract/tensor.ts'
 import type { RandomisedShare } from '../../models/onnx/randomise.ts'
@@ -41,6 +42,8 @@ export interface WorkerOptions {
   readonly warmUp?: Tensors
   /** What is done with the model's outputs where it runs, and which tensors come back; when not given, all outputs as they are. */
   readonly outputSteps?: OutputSteps
+  /** How the model is explained, where its process may know a quicker way: {@link COALITIONS}. */
+  readonly coalitions?: CoalitionSpec
   /** Processes that serve the model side by side, each with its own session and its own memory; 1 when not given. */
   readonly instances?: number
   /** The cores of the box, which its models share; without it a model runs whenever it is asked. */
@@ -126,9 +129,19 @@ export interface RunOrder {
   readonly priority?: Priority | undefined
   /** Aborted when whoever asked has left: a request that waits is dropped, one in the model is no longer waited for. */
   readonly signal?: AbortSignal | undefined
-  /** Called once, when the request has left the queue for a process. */
-  readonly begun?: (() => void) | undefined
+  /**
+   * Called when the request has left the queue for a process, with how many go there together; again, where it has to be
+   * asked again.
+   */
+  readonly begun?: ((batchSize: number) => void) | undefined
 }
+
+/**
+ * Among the outputs of a run of single rows, where the model's process can tell them at no cost to speak of: the outputs of every
+ * coalition of the groups in {@link WorkerOptions.coalitions}, float32 [rows, 2^groups], before calibration. Bit i of a place
+ * says that group i is the patient's and not the baseline's. Nothing is asked for it, and it need not be there.
+ */
+export const COALITIONS = 'wardstone:coalitions'
 
 /** A model that can be run: one queue in front of its worker processes. */
 export interface ModelWorker {

@@ -17,6 +17,7 @@ import type { FromWorker, LoadMessage, LoadStage, RunFault, RunMessage, ToWorker
 import { PACKAGE_FD } from './protocol.ts'
 import { countNodes, PROFILE_PREFIX, takeProfile } from './session-profile.ts'
 import { isTensors, MAX_OUTPUT_BYTES } from './tensor-check.ts'
+import { proveTrees, type TreeShortcut } from './tree-shortcut.ts'
 import type { NodeCounts } from './types.ts'
 
 /** What the process has of the world: one channel to its parent (worker-port.ts). */
@@ -30,6 +31,7 @@ interface Served {
   readonly steps: OutputSteps | null
   /** Outputs of the model that are asked for. */
   readonly fetches: readonly string[]
+  readonly trees: TreeShortcut | undefined
 }
 
 /** How allocation failures read: ONNX Runtime's arena, the C++ library, V8's array buffers. */
@@ -55,9 +57,10 @@ async function load(message: LoadMessage, port: WorkerPort): Promise<Served | un
     if (finding === 'external data') throw new PackageError('package_model_external')
     if (finding === 'malformed') throw new InferenceError('inference_load_failed')
     if (message.randomised !== 'nothing') randomise(model, message.randomised)
-    const served = serve(await createSession(model, message), message)
+    const session = serve(await createSession(model, message), message)
     const { provider, threads } = message
-    const nodes = await warmUp(served, message)
+    const nodes = await warmUp(session, message)
+    const served = { ...session, trees: await findTrees(session, model, message) }
     await warmUpRows(served, message)
     stage = 'nodes'
     // A provider that runs nothing, or cannot be shown to, is the processor under another name.
@@ -122,7 +125,19 @@ function serve(session: InferenceSession, { outputSteps: steps }: LoadMessage): 
     session,
     steps,
     fetches: steps === null ? known : modelOutputs(steps).filter((name) => known.includes(name)),
+    trees: undefined,
   }
+}
+
+/** From the very bytes that the session was made of, randomised or not: it has to say the same. */
+async function findTrees({ session, steps }: Served, model: Uint8Array, { coalitions }: LoadMessage) {
+  // What is made of the outputs behind the model is not of the trees.
+  if (coalitions === null || (steps?.ops.length ?? 0) > 0) return undefined
+  const { tensor, output, baseline } = coalitions
+  return proveTrees(model, coalitions, async (rows, count) => {
+    const feeds = { [tensor]: new OrtTensor('float32', rows, [count, baseline.length]) }
+    return ((await session.run(feeds, [output]))[output]?.data ?? []) as Float32Array
+  })
 }
 
 /** A model whose names could write lines of their own into a profile is not profiled: what it counts would be its maker's word. */
@@ -176,10 +191,10 @@ function faultOf(error: unknown): RunFault {
 }
 
 /** @throws ContractError contract_output_invalid, about an output op; what the runtime throws */
-async function compute({ session, steps, fetches }: Served, inputs: Tensors): Promise<Tensors> {
+async function compute({ session, steps, fetches, trees }: Served, inputs: Tensors): Promise<Tensors> {
   const feeds = toRuntime(inputs)
   const raw = fromRuntime(await (fetches.length === 0 ? session.run(feeds) : session.run(feeds, fetches)))
-  if (steps === null || steps.ops.length === 0) return raw
+  if (steps === null || steps.ops.length === 0) return { ...raw, ...trees?.explain(inputs) }
   const tensors = runOutputOps(raw, steps.ops)
   const kept = steps.keep.flatMap((name) => {
     const tensor = Object.hasOwn(tensors, name) ? tensors[name] : undefined

@@ -6,6 +6,7 @@ import { takeOf } from './take.ts'
 
 const MS_PER_MINUTE = 60_000
 const MS_PER_HOUR = 60 * MS_PER_MINUTE
+const NONE: readonly number[] = []
 
 export type ObserveStep = Extract<PreprocessingOp, { op: 'observe' | 'bins' }>
 
@@ -46,14 +47,16 @@ function observeBins(
   const matrix = emptyMatrix(step.count, step.inputs.length)
   step.inputs.forEach((name, column) => {
     const spec = specOf(contract, name)
-    const bins = Array.from({ length: step.count }, (): number[] => [])
+    // Most spans have none.
+    const bins = new Map<number, number[]>()
     for (const observation of observationsOf(guarded, name)) {
-      const spansAgo = Math.floor((nowMs - observation.atMs) / (step.minutes * MS_PER_MINUTE))
-      bins[step.count - 1 - spansAgo]?.push(numberOf(spec, observation))
+      const row = step.count - 1 - Math.floor((nowMs - observation.atMs) / (step.minutes * MS_PER_MINUTE))
+      const values = bins.get(row)
+      if (values === undefined) bins.set(row, [numberOf(spec, observation)])
+      else values.push(numberOf(spec, observation))
     }
-    bins.forEach((values, row) => {
-      matrix.cells[row * matrix.columns + column] = takeOf(values, step.take)
-    })
+    for (let row = 0; row < step.count; row++)
+      matrix.cells[row * matrix.columns + column] = takeOf(bins.get(row) ?? NONE, step.take)
   })
   return matrix
 }

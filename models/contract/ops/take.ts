@@ -8,24 +8,23 @@ export type Take = Extract<SeriesOp, { op: 'bins' | 'window' }>['take']
  */
 export function takeOf(values: readonly number[], take: Take): number {
   if (take === 'count') return values.length
-  const [first, ...later] = values
-  if (first === undefined) return Number.NaN
+  if (values.length === 0) return Number.NaN
   switch (take) {
     case 'first':
-      return first
+      return values[0] ?? Number.NaN
     case 'latest':
-      return later.at(-1) ?? first
+      return values.at(-1) ?? Number.NaN
     case 'minimum':
-      return later.reduce((least, value) => Math.min(least, value), first)
+      return values.reduce((least, value) => Math.min(least, value))
     case 'maximum':
-      return later.reduce((most, value) => Math.max(most, value), first)
+      return values.reduce((most, value) => Math.max(most, value))
     case 'sum':
-      return sumOf(first, later)
+      return sumOf(values)
     case 'mean':
-      return sumOf(first, later) / values.length
+      return sumOf(values) / values.length
   }
 }
 
-function sumOf(first: number, later: readonly number[]): number {
-  return later.reduce((sum, value) => sum + value, first)
+function sumOf(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value)
 }

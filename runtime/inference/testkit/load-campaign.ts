@@ -2,7 +2,7 @@ import { cycleLoads, kept } from './load-cycles.ts'
 
 /**
  * Loads and unloads a model a thousand times, and says what this process has kept. Run by hand:
- * `node --expose-gc runtime/inference/testkit/load-campaign.ts [cycles]`.
+ * `node runtime/inference/testkit/load-campaign.ts [cycles]`.
  */
 const cycles = Number(process.argv[2] ?? 1000)
 const mebibytes = (bytes: number) => (bytes / 1024 / 1024).toFixed(1)
