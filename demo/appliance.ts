@@ -12,6 +12,8 @@ import { startUpdaterProcess } from './updater-process.ts'
 /** Everything that runs on a development site: the box, and the fleet on its other side. */
 export interface RunningAppliance {
   readonly url: string
+  /** Host and port of gRPC; a site that was made before there was any has none. */
+  readonly grpc: string | undefined
   /** Resolves with the name of the first process that ends by itself. */
   readonly ended: Promise<string>
   /** Those that started last stop first. */
@@ -47,7 +49,7 @@ export async function startAppliance(site: Site, options: ApplianceOptions): Pro
     await Promise.allSettled(starting)
     const [fleet, runtime, updater] = await Promise.all(starting)
     const ended = firstToEnd([runtime, updater, ...fleet.processes])
-    return { url: runtime.url, ended, stop: () => started.disposeAsync() }
+    return { url: runtime.url, grpc: runtime.grpc, ended, stop: () => started.disposeAsync() }
   } catch (error) {
     await started.disposeAsync()
     throw error

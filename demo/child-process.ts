@@ -8,6 +8,8 @@ export interface StartedProcess {
   readonly pid: number
   /** What followed `ready` on its standard output; empty for a process that says nothing more. */
   readonly readyWith: string
+  /** What it had written there by then. */
+  readonly words: string
   /** Resolves with the exit code when the process ends by itself. */
   readonly ended: Promise<number | null>
   stop(): Promise<void>
@@ -46,8 +48,8 @@ export async function startProcess({ name, command, logPath }: ProcessOptions): 
     lastWords = (lastWords + part.toString('utf8')).slice(-4000)
   })
   const ended = new Promise<number | null>((resolve) => child.on('close', resolve))
-  const readyWith = await readyLine(child, ended)
-  if (readyWith === undefined) {
+  const said = await readyLine(child, ended)
+  if (said === undefined) {
     child.kill('SIGKILL')
     throw new DemoError('demo_process_failed', { about: reasonIn(lastWords, name) })
   }
@@ -55,7 +57,7 @@ export async function startProcess({ name, command, logPath }: ProcessOptions): 
     child.kill('SIGKILL')
     await ended
   }
-  return { name, pid: child.pid ?? 0, readyWith, ended, stop: () => stopProcess(child, ended), kill }
+  return { name, pid: child.pid ?? 0, ...said, ended, stop: () => stopProcess(child, ended), kill }
 }
 
 /** Waits for all, also where one fails, so that whoever cleans up knows them all. @throws what the first that failed said */
@@ -65,13 +67,16 @@ export async function allStarted<T>(starting: readonly Promise<T>[]): Promise<T[
 }
 
 /** @returns undefined when the process ended before, or took too long */
-async function readyLine(child: ChildProcess, ended: Promise<number | null>): Promise<string | undefined> {
-  const { promise: ready, resolve } = Promise.withResolvers<string>()
+async function readyLine(
+  child: ChildProcess,
+  ended: Promise<number | null>,
+): Promise<Pick<StartedProcess, 'readyWith' | 'words'> | undefined> {
+  const { promise: ready, resolve } = Promise.withResolvers<Pick<StartedProcess, 'readyWith' | 'words'>>()
   let text = ''
   child.stdout?.on('data', (part: Buffer) => {
     text = (text + part.toString('utf8')).slice(-4000)
     const match = READY.exec(text)
-    if (match !== null) resolve(match[1] ?? '')
+    if (match !== null) resolve({ readyWith: match[1] ?? '', words: text })
   })
   const limit = AbortSignal.timeout(START_LIMIT_MS)
   const late = new Promise<undefined>((tooLate) => limit.addEventListener('abort', () => tooLate(undefined)))

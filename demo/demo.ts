@@ -90,7 +90,7 @@ function placeDrawing(site: Site): void {
 
 async function showAppliance(
   site: Site,
-  { url, ended }: RunningAppliance,
+  { url, grpc, ended }: RunningAppliance,
   patients: readonly DemoPatient[],
   options: DemoOptions,
   stopAsked: Promise<void>,
@@ -111,7 +111,7 @@ async function showAppliance(
     if (cutShort) return INTERRUPTED
     if (options.data !== undefined && decisions.some(isUndocumented)) output.say(UNDOCUMENTED)
     if (options.once) return outcome(health, decisions)
-    output.say(tryItYourself(site, url, decisions.at(-1)?.decisionId ?? ''))
+    output.say(tryItYourself(site, { url, grpc }, decisions.at(-1)?.decisionId ?? ''))
     output.say('Ctrl-C stops everything.')
     const name = await stopped
     if (name !== undefined) throw new DemoError('demo_process_stopped', { about: site.path(`data/${name}.log`) })

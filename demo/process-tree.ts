@@ -30,6 +30,13 @@ export function residentBytes(pid: number): number | undefined {
   }
 }
 
+/** A process and all that it has started, and they in turn. */
+export function familyOf(root: number, all: readonly ProcessEntry[] = allProcesses()): number[] {
+  const children = Map.groupBy(all, ({ parent }) => parent)
+  const family = (pid: number): number[] => [pid, ...(children.get(pid) ?? []).flatMap((child) => family(child.pid))]
+  return family(root)
+}
+
 export function allProcesses(): ProcessEntry[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))

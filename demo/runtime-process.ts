@@ -3,6 +3,8 @@ import { type StartedProcess, startProcess } from './child-process.ts'
 
 export interface RuntimeProcess extends StartedProcess {
   readonly url: string
+  /** Host and port of gRPC, where the configuration has it. */
+  readonly grpc: string | undefined
 }
 
 const ENTRY = fileURLToPath(new URL('../runtime/bin/runtime.ts', import.meta.url))
@@ -16,5 +18,5 @@ export async function startRuntimeProcess(
   const portOption = port === undefined ? [] : ['--port', String(port)]
   const command = [ENTRY, '--config', configPath, ...portOption]
   const started = await startProcess({ name: 'runtime', command, logPath })
-  return { ...started, url: started.readyWith }
+  return { ...started, url: started.readyWith, grpc: /^grpc (\S+)$/m.exec(started.words)?.[1] }
 }

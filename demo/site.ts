@@ -235,6 +235,8 @@ function runtimeConfig(deviceId: string): RuntimeConfig {
   return {
     deviceId,
     listen: { host: '127.0.0.1', port: 8443 },
+    // A free port: Triton's own may be taken by one.
+    oip: { grpc: { host: '127.0.0.1', port: 0 } },
     tls: { key: 'server/server.key', certificate: 'server/server.pem', clientAuthority: 'authority/ca.pem' },
     database: { path: 'data/wardstone.db', key: 'keys/database.key' },
     subjectsKey: 'keys/subjects.key',

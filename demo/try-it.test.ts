@@ -8,7 +8,7 @@ it.each(['plain', "Ärzte's Haus & $(false) site"])(
   (name) => {
     const root = join(process.cwd(), name)
     const site = { root, deviceId: 'device-1', path: (file: string) => join(root, file) }
-    const lines = tryItYourself(site, 'https://127.0.0.1:8443', 'an-id')
+    const lines = tryItYourself(site, { url: 'https://127.0.0.1:8443', grpc: '127.0.0.1:8001' }, 'an-id')
       .split('\n')
       .filter((line) => /^(curl|npm) /.test(line))
     expect(lines.length).toBeGreaterThan(8)

@@ -5,8 +5,15 @@ import { updateNames } from './updates.ts'
 /** Where a drawn chest lies in a site. */
 export const DRAWING = 'images/drawn-chest.dcm'
 
-/** Calls to copy, each with the client certificate of a role that may make it. */
-export function tryItYourself(site: Site, url: string, lastDecisionId: string): string {
+/**
+ * Calls to copy, each with the client certificate of a role that may make it.
+ * @param box where it answers; `grpc`: host and port
+ */
+export function tryItYourself(
+  site: Site,
+  { url, grpc }: { readonly url: string; readonly grpc?: string | undefined },
+  lastDecisionId: string,
+): string {
   const root = quoted(relative(process.cwd(), site.root) || '.')
   const wardstone = 'npm run wardstone --'
   const at = (name: string) => quoted(relative(process.cwd(), site.path(name)) || name)
@@ -42,6 +49,11 @@ ${curl('officer')} ${url}/v1/decisions/${lastDecisionId}
 4. A drawn chest, as an archive sends an image: is it a frontal radiograph, and which way round? The file says nobody's name, so the header does:
 ${curl('bedside')} '${url}/v1/decisions?model=chest-qc' -H 'content-type: application/dicom' -H 'wardstone-subject: patient-2' --data-binary @${at(DRAWING)}
 
+5. The Open Inference Protocol, as a client of Triton or KServe speaks it (docs/oip.md); what is not sent is missing, so this one is refused, and recorded:
+${curl('bedside')} ${url}/v2/models/news2/infer -H 'content-type: application/json' -d '{"inputs":[{"name":"heart-rate","datatype":"FP64","shape":[1],"data":[112]}]}'
+${curl('engineer')} ${url}/v2/models/news2/stats
+${curl('engineer')} ${url}/metrics
+${grpc === undefined ? '' : `  gRPC: inference.GRPCInferenceService at ${grpc}, with the same certificates\n`}
 The pages, in a browser: give it a certificate, trust the authority for web sites, and open ${url}/ (Now, Decision, Models):
 openssl pkcs12 -export -passout pass:demo -inkey ${at('clients/engineer.key')} -in ${at('clients/engineer.pem')} -out ${at('clients/engineer.p12')}
   import ${at('clients/engineer.p12')} (password: demo) and ${at('authority/ca.pem')}; clinician and officer see other things than engineer

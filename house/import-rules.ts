@@ -58,6 +58,11 @@ export const allowedLevelImports: readonly {
     to: 'runtime/audit/leaf.ts',
     why: 'the shape of the leaf that a refused access leaves',
   },
+  {
+    from: 'runtime/ingress/oip/routes.ts',
+    to: 'runtime/http/external-protocol.ts',
+    why: 'the server says what the routes of a protocol look like that pass its gate',
+  },
 ]
 
 /** Files (or folders, with a slash at the end) that compute and do nothing else, themselves and all they import. */

@@ -18,6 +18,8 @@ export type Assessed =
       /** What the model made and the answer is too small for: the labels of a segmentation, by the output's name. */
       readonly large: Tensors
       readonly explanation: Explanation
+      /** Requests that the model answered in the same run, this one among them. */
+      readonly batchSize: number
     }
   | {
       readonly outcome: 'refused'

@@ -166,12 +166,29 @@ describe('decide', () => {
     const made = bench()
     made.onRun = async (_inputs, _deadlineMs, _client, order) => {
       made.clock.advance(5)
-      order?.begun?.()
+      order?.begun?.(1)
       made.clock.advance(3)
       return scored
     }
     const { decision } = await decide(request(), caller, made.room)
     expect(decision.timings).toMatchObject({ queueUs: 5000, inferUs: 3000 })
+  })
+
+  it('says with how many others the run was that answered, and records nothing of it', async () => {
+    const made = bench()
+    made.onRun = async (_inputs, _deadlineMs, _client, order) => {
+      made.clock.advance(5)
+      order?.begun?.(4)
+      made.clock.advance(3)
+      // Its process was lost, and it is asked again.
+      order?.begun?.(2)
+      made.clock.advance(1)
+      return scored
+    }
+    const { decision, batchSize } = await decide(request(), caller, made.room)
+    expect(batchSize).toBe(2)
+    expect(decision.timings).toMatchObject({ queueUs: 5000, inferUs: 4000 })
+    expect(JSON.stringify(made.written)).not.toContain('batchSize')
   })
 
   it('records a caller who left before the model had answered as a refusal, and says no result', async () => {

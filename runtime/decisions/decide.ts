@@ -93,7 +93,8 @@ export async function decide(request: DecisionRequest, caller: Principal, room: 
     outcome: decision.outcome,
     leaf: audit.leafIndex,
   })
-  const { retryAfterMs } = assessed.outcome === 'refused' ? assessed.refusal : {}
+  if (assessed.outcome === 'scored') return { decision, audit, batchSize: assessed.batchSize }
+  const { retryAfterMs } = assessed.refusal
   return { decision, audit, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) }
 }
 
@@ -128,15 +129,20 @@ export async function assess(
       watch.lap('gate')
       if (answer.refusal !== undefined) throw answer.refusal
     }
-    const begun = () => watch.lap('queue')
+    let batchSize = 0
+    const begun = (size: number) => {
+      // What is asked again has waited before; the rest is the model's time.
+      if (batchSize === 0) watch.lap('queue')
+      batchSize = size
+    }
     const raw = await model.worker.run(tensors, deadlineMs, client, { ...order, begun })
     watch.lap('infer')
     const assessment = postprocess(raw, contract, stands)
     const untilMs = () => (when === 'now' ? watch.nowMs() + PATIENT_MS : deadlineMs - ANSWER_MARGIN_MS)
     const runAgain = (rows: Tensors) => model.worker.run(rows, untilMs(), client, order)
-    const explanation = await explainInBudget(assessment, tensors, model, runAgain, when)
+    const explanation = await explainInBudget(assessment, tensors, model, raw, runAgain, when)
     watch.lap('explain')
-    return { outcome: 'scored', guarded, gates, assessment, large: largeOutputs(raw, contract), explanation }
+    return { outcome: 'scored', guarded, gates, assessment, large: largeOutputs(raw, contract), explanation, batchSize }
   } catch (error) {
     if (error instanceof Refusal || error instanceof InferenceError || error instanceof ContractError) {
       return { outcome: 'refused', guarded, gates, refusal: error }
@@ -158,16 +164,17 @@ async function explainInBudget(
   assessment: Assessment,
   tensors: Tensors,
   { manifest: { contract }, explanationMs }: ActiveModel,
+  raw: Tensors,
   run: (inputs: Tensors) => Promise<Tensors>,
   when: 'in time' | 'later' | 'now',
 ): Promise<Explanation> {
   const spec = contract.explanation
   if (when === 'now' || spec.method === 'none' || spec.method === 'model-output')
-    return explain(assessment, tensors, contract, run)
+    return explain(assessment, tensors, contract, run, raw)
   const without = (reason: string) => (when === 'later' ? pending(spec.output) : unexplained(spec.output, reason))
   if (explanationMs > spec.budgetMs) return without(OVER_BUDGET)
   try {
-    return await explain(assessment, tensors, contract, run)
+    return await explain(assessment, tensors, contract, run, raw)
   } catch (error) {
     // Nobody reads it any more: the request as a whole is over.
     if (error instanceof InferenceError && error.code !== 'inference_cancelled') return without(OUT_OF_TIME)

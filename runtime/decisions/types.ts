@@ -170,6 +170,8 @@ export interface DecisionAnswer {
   readonly audit: AuditPosition
   /** With a refusal that passes by itself: when to come again. It is said and not recorded. */
   readonly retryAfterMs?: number | undefined
+  /** With a result: requests that the model answered in the same run, this one among them. It is counted and not recorded. */
+  readonly batchSize?: number | undefined
 }
 
 /** Stands in a record for a tensor: its data are among the observations, as they were sent. */

@@ -10,7 +10,7 @@ const MS_PER_MINUTE = 60_000
 /** 200 years: what is older was not measured in a patient. */
 const MAX_AGE_MINUTES = 200 * 366 * 24 * 60
 /** RFC 3339 with seconds and a known offset, as POST /v1/decisions takes it. */
-const MOMENT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:Z|[+-]\d{2}:\d{2})$/i
+const MOMENT = /^(\d{4}-\d{2}-\d{2})T(?:[01]\d|2[0-3]):\d{2}:\d{2}(?:\.\d{1,9})?(?:Z|[+-]\d{2}:\d{2})$/i
 
 /**
  * Tensors by the names of a contract's inputs → observations. Nothing is judged here that the guards judge: they refuse what
@@ -121,6 +121,14 @@ function ageMinutes(text: string, name: string): number {
 }
 
 function momentMs(text: string, name: string): number {
-  const atMs = MOMENT.test(text) && !text.endsWith('-00:00') ? Date.parse(text) : Number.NaN
+  const [, day] = MOMENT.exec(text) ?? []
+  const isMoment = day !== undefined && isDay(day) && !text.endsWith('-00:00')
+  const atMs = isMoment ? Date.parse(text) : Number.NaN
   return Number.isNaN(atMs) ? refuseOip('oip_parameter_invalid', name) : atMs
+}
+
+/** Date.parse makes a day of March of a 30th of February. */
+function isDay(day: string): boolean {
+  const atMs = Date.parse(day)
+  return !Number.isNaN(atMs) && new Date(atMs).toISOString().startsWith(day)
 }

@@ -4,9 +4,9 @@ export interface OipLimits {
   readonly maxRequestBytes: number
   /** Of it, the JSON. */
   readonly maxJsonBytes: number
-  /** Numbers, texts, flags and nulls of one JSON. */
+  /** Numbers, texts, flags and nulls of one JSON; in gRPC, integers and flags that are not raw. While they are read nobody else is answered. */
   readonly maxJsonValues: number
-  /** Lists and objects of one JSON: each costs more than a number. */
+  /** Lists and objects of one JSON, fields of one gRPC message: each costs more than a number. */
   readonly maxJsonContainers: number
   /** A name or a text of the JSON, in UTF-16 units. */
   readonly maxTextLength: number
@@ -21,7 +21,7 @@ export interface OipLimits {
 export const defaultOipLimits: OipLimits = {
   maxRequestBytes: 16 * 1024 * 1024,
   maxJsonBytes: 8 * 1024 * 1024,
-  maxJsonValues: 1_000_000,
+  maxJsonValues: 262_144,
   maxJsonContainers: 65_536,
   maxTextLength: 65_536,
   maxTensors: 256,

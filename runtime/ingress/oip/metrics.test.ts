@@ -6,6 +6,7 @@ import { spotContract, spotObservations } from '../../../models/contract/testkit
 import { monitor } from '../../decisions/testkit/record-box.ts'
 import { InferenceError } from '../../inference/errors.ts'
 import { applianceMetrics, inferenceMetrics, type MetricFamily, readProcessFacts, writeMetrics } from './metrics.ts'
+import { statisticsAnswer } from './statistics-answer.ts'
 import { fullBox, type OipBox, spotTensors, withContract } from './testkit/oip-box.ts'
 
 const NOW_MS = Date.UTC(2026, 0, 5)
@@ -74,6 +75,28 @@ describe('what is counted', () => {
     resolve(spotTensors)
     await Promise.all(both)
     expect(sample('nv_inference_pending_request_count')).toBe(0)
+  })
+
+  it('is a run for several where they went together, and each of them a decision', async () => {
+    const sizes = [3, 3, 3, 2, 2, 1]
+    box.serve('spot', withContract(spotContract), async (_inputs, _deadline, _client, order) => {
+      order?.begun?.(5)
+      // Asked again, with others: what counts is the run that answered.
+      order?.begun?.(sizes.shift() ?? 1)
+      clock.advance(6)
+      return spotTensors
+    })
+    for (const _ of [...sizes]) await decide()
+    expect(sample('nv_inference_count')).toBe(6)
+    expect(sample('nv_inference_exec_count')).toBe(3)
+    const [spot] = statisticsAnswer(box.statistics.tallies()).model_stats
+    expect(spot).toMatchObject({ inference_count: 6, execution_count: 3 })
+    const runs = spot?.batch_stats.map(({ batch_size, compute_infer }) => [batch_size, compute_infer])
+    expect(runs).toEqual([
+      [1, { count: 1, ns: 6_000_000 }],
+      [2, { count: 1, ns: 6_000_000 }],
+      [3, { count: 1, ns: 6_000_000 }],
+    ])
   })
 
   it('goes on when a model is replaced, a version at a time', async () => {

@@ -1,5 +1,5 @@
 import type { HealthReport } from '../../decisions/service-types.ts'
-import { failureReasons, type ModelTally, type Sum } from './statistics.ts'
+import { failureReasons, type ModelTally, runsOf, type Sum } from './statistics.ts'
 
 export interface MetricFamily {
   readonly name: string
@@ -54,7 +54,7 @@ export function inferenceMetrics(tallies: readonly ModelTally[]): MetricFamily[]
       ),
     },
     counter('nv_inference_count', 'Inferences that were made', ({ success }) => success.count),
-    counter('nv_inference_exec_count', 'Runs of the model for them', ({ computeInfer }) => computeInfer.count),
+    counter('nv_inference_exec_count', 'Runs of the model for them', runsOf),
     {
       name: 'nv_inference_request_duration_us',
       type: 'counter',

@@ -183,6 +183,9 @@ describe('an inference', () => {
     ['oip_parameter_invalid', { ages_minutes: '1,2,1e9' }],
     ['oip_parameter_invalid', { ages_minutes: '1,2,3', times: 'x' }],
     ['oip_parameter_invalid', { times: '2026-01-01,2026-01-02,2026-01-03' }],
+    ...['2026-02-29T10:00:00Z', '2026-04-31T10:00:00Z', '2026-01-01T24:00:00Z', '2026-01-01T10:00:00-00:00'].map(
+      (time): [string, object] => ['oip_parameter_invalid', { times: Array(3).fill(time).join() }],
+    ),
     ['oip_parameter_unknown', { age_minutes: '1,2,3' }],
     ['oip_parameter_invalid', { ages_minutes: null }],
     ['oip_parameter_invalid', { ages_minutes: [1, 2, 3] }],

@@ -1,6 +1,5 @@
-import type { IncomingHttpHeaders } from 'node:http'
 import type { Action } from '../../access/policy.ts'
-import type { Principal } from '../../access/principal.ts'
+import type { ExternalAnswer, ExternalCall, ExternalProtocol, ExternalRoute } from '../../http/external-protocol.ts'
 import type { OipAdapter } from './adapter.ts'
 import { refuseOip } from './errors.ts'
 import { readJson } from './json-reader.ts'
@@ -10,53 +9,8 @@ import { rawInferenceRequest } from './raw-request.ts'
 import { binaryChoice, inferenceAnswer, jsonAnswer } from './rest-answer.ts'
 import { HEADER_LENGTH, readInferenceRequest, splitBody } from './rest-request.ts'
 import { statisticsAnswer } from './statistics-answer.ts'
-import { describeFault, type FaultFacts, faultOf, type OipFault } from './status.ts'
+import { describeFault, faultOf, type OipFault } from './status.ts'
 import { headerValues, parseSubjectHeader, SUBJECT_HEADER } from './subject-text.ts'
-
-/** A request that has passed the gate of the HTTP server: connection, certificate, budget, policy, length. */
-export interface ExternalCall {
-  readonly caller: Principal
-  readonly requestId: string
-  /** The parts of the address that the template names, decoded. */
-  readonly params: Readonly<Record<string, string>>
-  readonly headers: IncomingHttpHeaders
-  readonly rawHeaders: readonly string[]
-  readonly body: Uint8Array
-  /** Aborted when the client has left. */
-  readonly signal: AbortSignal
-}
-
-export interface ExternalAnswer {
-  readonly status: number
-  readonly headers: Readonly<Record<string, string>>
-  readonly body: Uint8Array
-  /** Code of a refusal that nothing has recorded yet: the server counts it. */
-  readonly refused?: string
-}
-
-/** A route of a protocol that the HTTP server knows nothing of. */
-export interface ExternalRoute {
-  readonly method: 'GET' | 'POST'
-  /** The template, with `:name` for a part; also the name of the route in the audit log. */
-  readonly path: string
-  readonly action: Action
-  /** `own`: the decision room writes a leaf for what it answers. `counted`: one leaf per client, route and minute. */
-  readonly evidence: 'own' | 'counted'
-  /** Zero: the route takes no body. */
-  readonly maxBodyBytes: number
-  /** What a body may be; compressed it may not come. Without a type it is taken as the first. */
-  readonly mediaTypes: readonly string[]
-  /** What it throws is a fault of the box, to be logged with the request id. */
-  handle(call: ExternalCall): Promise<ExternalAnswer>
-}
-
-export interface ExternalProtocol {
-  /** Addresses that begin so are refused in the words of this protocol, also where they have no route. */
-  readonly prefixes: readonly string[]
-  readonly routes: readonly ExternalRoute[]
-  /** What the gate refused, in the shape of this protocol. */
-  refusal(code: string, facts: FaultFacts, status: number): ExternalAnswer
-}
 
 type Take = (call: ExternalCall) => ExternalAnswer | Promise<ExternalAnswer>
 

@@ -1,4 +1,4 @@
-import type { ModelTally, Sum } from './statistics.ts'
+import { batchesOf, type ModelTally, runsOf, type Sum } from './statistics.ts'
 
 const NS_PER_US = 1000
 
@@ -21,11 +21,15 @@ function describe(tally: ModelTally) {
     version,
     last_inference: lastInferenceMs,
     inference_count: success.count,
-    execution_count: computeInfer.count,
+    execution_count: runsOf(tally),
     inference_stats: { ...stats, cache_hit: none, cache_miss: none },
     response_stats: {},
-    // Every run has been for one request so far.
-    batch_stats: computeInfer.count === 0 ? [] : [{ batch_size: 1, ...compute }],
+    batch_stats: batchesOf(tally).map(({ size, input, runs, output }) => ({
+      batch_size: size,
+      compute_input: duration(input),
+      compute_infer: duration(runs),
+      compute_output: duration(output),
+    })),
     memory_usage: [],
   }
 }

@@ -24,6 +24,15 @@ export interface Sum {
   us: number
 }
 
+/** What was answered in runs for so many requests each. */
+export interface BatchTally {
+  /** Requests, not runs: {@link runsOf} says how many these were. */
+  requests: number
+  inputUs: number
+  inferUs: number
+  outputUs: number
+}
+
 /** One version of the model in a slot, since the runtime started. */
 export interface ModelTally {
   readonly slot: string
@@ -35,6 +44,8 @@ export interface ModelTally {
   readonly computeInput: Sum
   readonly computeInfer: Sum
   readonly computeOutput: Sum
+  /** By the number of requests in a run. */
+  readonly batches: Map<number, BatchTally>
   /** Requests that are in work: they wait, or the model runs for them. */
   pending: number
   /** Milliseconds since the Unix epoch; zero before the first. */
@@ -82,7 +93,7 @@ export class InferenceStatistics {
     try {
       const answer = await decide()
       const { outcome, refusal, timings } = answer.decision
-      if (outcome === 'scored') this.#succeed(tally, timings, tookUs())
+      if (outcome === 'scored') this.#succeed(tally, timings, answer.batchSize ?? 1, tookUs())
       else fail(tally, reasonOf(refusal?.code ?? '', isCancelled()), tookUs())
       return answer
     } catch (error) {
@@ -93,14 +104,16 @@ export class InferenceStatistics {
     }
   }
 
-  #succeed(tally: ModelTally, timings: Readonly<Record<string, number>>, tookUs: number): void {
+  #succeed(tally: ModelTally, timings: Readonly<Record<string, number>>, batchSize: number, tookUs: number): void {
     const { receiveUs = 0, guardUs = 0, gateUs = 0, queueUs = 0, inferUs = 0, explainUs = 0 } = timings
     add(tally.success, tookUs)
     add(tally.queue, queueUs)
-    add(tally.computeInput, receiveUs + guardUs + gateUs)
+    const inputUs = receiveUs + guardUs + gateUs
+    add(tally.computeInput, inputUs)
     // Where the queue has no lap of its own, its time lies in that of the model.
     add(tally.computeInfer, inferUs)
     add(tally.computeOutput, explainUs)
+    addBatch(tally.batches, Math.max(1, batchSize), { inputUs, inferUs, outputUs: explainUs })
     tally.lastInferenceMs = this.#clock.nowMs()
   }
 
@@ -131,6 +144,7 @@ function emptyTally(slot: string, version: string): ModelTally {
     computeInput: none(),
     computeInfer: none(),
     computeOutput: none(),
+    batches: new Map(),
     pending: 0,
     lastInferenceMs: 0,
   }
@@ -149,4 +163,31 @@ function fail(tally: ModelTally, reason: FailureReason, us: number): void {
 function add(sum: Sum, us: number): void {
   sum.count += 1
   sum.us += us
+}
+
+function addBatch(batches: ModelTally['batches'], size: number, took: Omit<BatchTally, 'requests'>): void {
+  const before = batches.get(size) ?? { requests: 0, inputUs: 0, inferUs: 0, outputUs: 0 }
+  const inputUs = before.inputUs + took.inputUs
+  const inferUs = before.inferUs + took.inferUs
+  batches.set(size, { requests: before.requests + 1, inputUs, inferUs, outputUs: before.outputUs + took.outputUs })
+}
+
+/** How often the model ran for requests that were answered. One that left its batch early takes its share of a run with it. */
+export function runsOf({ batches }: Pick<ModelTally, 'batches'>): number {
+  return batchesOf({ batches }).reduce((sum, { runs }) => sum + runs.count, 0)
+}
+
+/** The runs by their size, the smallest first. The run of a batch is the time of each in it, so it counts a share for each. */
+export function batchesOf({ batches }: Pick<ModelTally, 'batches'>) {
+  return [...batches]
+    .sort(([one], [other]) => one - other)
+    .map(([size, { requests, inputUs, inferUs, outputUs }]) => {
+      const count = Math.ceil(requests / size)
+      return {
+        size,
+        input: { count, us: inputUs },
+        runs: { count, us: Math.round(inferUs / size) },
+        output: { count, us: outputUs },
+      }
+    })
 }

@@ -23,7 +23,7 @@ beforeAll(async () => {
   site = await createTestSite()
   identity = await site.client('bedside', 'monitor-1')
   box = fullBox()
-  const limits = { messageTimeoutMs: 700, handshakeTimeoutMs: 500, idleMs: 1000, pingBurst: 5 }
+  const limits = { messageTimeoutMs: 700, handshakeTimeoutMs: 500, idleMs: 1000, pingBurst: 5, answerTimeoutMs: 2000 }
   server = await startGrpc(site, box, { limits })
 })
 
@@ -199,6 +199,36 @@ describe('floods', () => {
     expect(codes.filter((code) => code === 'oip_deadline')).toHaveLength(32)
   })
 
+  it('answers that are not taken count as work, and are given up', async () => {
+    const session = connect(`https://127.0.0.1:${server.port}`, {
+      ...{ ca: site.authority.certificatePem, ...identity },
+      // Headers may come, and not a byte of a message.
+      settings: { initialWindowSize: 0 },
+    })
+    session.on('error', () => {})
+    sessions.push(session)
+    const codes: unknown[] = []
+    const closed: Promise<void>[] = []
+    for (let count = 0; count < 36; count += 1) {
+      const stream = begin(session, { ':path': '/inference.GRPCInferenceService/ServerMetadata' })
+      closed.push(new Promise((resolve) => stream.once('close', () => resolve())))
+      stream.end(frameMessage(new Uint8Array(0)))
+      // Each is answered before the next is asked.
+      codes.push(
+        await new Promise((resolve) =>
+          stream.once('response', (headers) => resolve(headers['wardstone-code'] ?? 'begun')),
+        ),
+      )
+      stream.resume()
+    }
+    expect(codes.filter((code) => code === 'begun')).toHaveLength(32)
+    expect(codes.filter((code) => code === 'request_rate_limited')).toHaveLength(4)
+    await Promise.all(closed)
+    expect(
+      await answer(frameMessage(new Uint8Array(0)), { ':path': '/inference.GRPCInferenceService/ServerLive' }),
+    ).toMatchObject({ grpc: '0' })
+  })
+
   it('bytes that no call is made of end the connection', async () => {
     const socket = connectTls({
       host: '127.0.0.1',
@@ -336,12 +366,42 @@ describe('messages', () => {
     expect(codeOf(writer.finish())).toBe(code)
   })
 
-  it('a message full of the smallest numbers costs no more than its size', () => {
-    const packed = Buffer.alloc(15 * 1024 * 1024, 1)
-    const bytes = message(tensor([packed.length], 'INT8').message(5, new WireWriter().bytes(2, packed))).finish()
+  const fill = (...bytes: number[]) => Buffer.alloc(16_000_000, Uint8Array.from(bytes))
+  const contents = (field: number, bytes: Uint8Array) => new WireWriter().bytes(field, bytes)
+
+  // Read to the end, each of these would keep the box from all others for seconds.
+  it.each<[string, Uint8Array]>([
+    ['fields that nobody knows', fill(0x78, 1)],
+    ['the same field again', fill(0x0a, 0)],
+    ['integers one by one', message(tensor([8_000_000], 'INT8').bytes(5, fill(0x10, 1))).finish()],
+    ['packed integers', message(tensor([16_000_000], 'INT8').message(5, contents(2, fill(1)))).finish()],
+    ['packed flags', message(tensor([16_000_000], 'BOOL').message(5, contents(1, fill(1)))).finish()],
+    [
+      'many inputs of many fields',
+      message(
+        ...Array.from({ length: 100 }, () => tensor([0]).bytes(5, Buffer.alloc(100_000, Uint8Array.of(0x18, 1)))),
+      ).finish(),
+    ],
+  ])('a message full of %s is not read to its end', (_what, bytes) => {
     const startMs = performance.now()
-    expect(read(bytes).inputs[0]?.data).toHaveLength(packed.length)
-    expect(performance.now() - startMs).toBeLessThan(6000)
+    expect(codeOf(bytes)).toMatch(/^oip_(too_complex|data_mismatch)$/)
+    expect(performance.now() - startMs).toBeLessThan(1500)
+  })
+
+  it('names and nothing else have few fields', async () => {
+    const bytes = frameMessage(fill(0x78, 1).subarray(0, 8192))
+    const path = '/inference.GRPCInferenceService/ModelMetadata'
+    expect(await answer(bytes, { ':path': path })).toEqual(refusal(3, 'oip_too_complex'))
+  })
+
+  it('many integers in one message come through, more of them as raw bytes', () => {
+    const count = defaultOipLimits.maxJsonValues
+    const packed = message(tensor([count], 'INT8').message(5, contents(2, Buffer.alloc(count, 1)))).finish()
+    expect(read(packed).inputs[0]?.data).toHaveLength(count)
+    const raw = message(tensor([4 * count], 'INT8'))
+      .bytes(7, Buffer.alloc(4 * count))
+      .finish()
+    expect(read(raw).inputs[0]?.data).toHaveLength(4 * count)
   })
 
   it('integers of 64 bits are exact', () => {

@@ -90,8 +90,17 @@ export class Call {
       return this.#end({ code: code === 'internal' ? fault.code : code, error, isRecorded: false })
     } finally {
       this.#isEnded = true
-      for (const lease of this.#leases) lease.release()
+      this.#releaseWhenTaken()
     }
+  }
+
+  /** An answer that its client does not take lies in our memory: until then the call is work. */
+  #releaseWhenTaken(): void {
+    const release = () => {
+      for (const lease of this.#leases.splice(0)) lease.release()
+    }
+    if (this.#stream.closed || this.#stream.destroyed) release()
+    else this.#stream.once('close', release)
   }
 
   async #take(socket: TLSSocket): Promise<CallEnd> {

@@ -25,6 +25,7 @@ import {
   doubleOfField,
   eachField,
   eachNumber,
+  type FieldBudget,
   fixedBytesOfField,
   malformed,
   textOfField,
@@ -33,6 +34,11 @@ import {
 import { WireWriter } from './wire-writer.ts'
 
 const MAX_NAME_BYTES = 1024
+
+/** The limits of one request, and what is left of those that hold for all its messages together. */
+interface Reading extends OipLimits {
+  readonly left: FieldBudget & { texts: number; values: number }
+}
 
 /** An input before its elements are read: what they are is known when the whole message has been seen. */
 interface SentInput {
@@ -45,6 +51,8 @@ interface SentInput {
 
 /** ModelInferRequest of `inference.GRPCInferenceService`. @throws OipError */
 export function readInferRequest(message: Uint8Array, limits: OipLimits): InferenceRequest {
+  const left = { fields: limits.maxJsonContainers, texts: limits.maxTexts, values: limits.maxJsonValues }
+  const reading: Reading = { ...limits, left }
   const texts = { model: '', version: '', id: '' }
   const parameters = new Map<string, ParameterValue>()
   const inputs: SentInput[] = []
@@ -54,35 +62,42 @@ export function readInferRequest(message: Uint8Array, limits: OipLimits): Infere
     if (list.length === limits.maxTensors) refuseOip('oip_too_complex')
     list.push(item())
   }
-  eachField(message, (field) => {
-    if (field.number === 1) texts.model = textOfField(field, MAX_NAME_BYTES)
-    else if (field.number === 2) texts.version = textOfField(field, MAX_NAME_BYTES)
-    else if (field.number === 3) texts.id = textOfField(field, MAX_NAME_BYTES)
-    else if (field.number === 4) readParameter(bytesOfField(field), parameters, limits)
-    else if (field.number === 5) add(inputs, () => readInput(bytesOfField(field), limits))
-    else if (field.number === 6) add(outputs, () => readOutput(bytesOfField(field), limits))
-    else if (field.number === 7) add(raw, () => bytesOfField(field))
-  })
+  eachField(
+    message,
+    (field) => {
+      if (field.number === 1) texts.model = textOfField(field, MAX_NAME_BYTES)
+      else if (field.number === 2) texts.version = textOfField(field, MAX_NAME_BYTES)
+      else if (field.number === 3) texts.id = textOfField(field, MAX_NAME_BYTES)
+      else if (field.number === 4) readParameter(bytesOfField(field), parameters, reading)
+      else if (field.number === 5) add(inputs, () => readInput(bytesOfField(field), reading))
+      else if (field.number === 6) add(outputs, () => readOutput(bytesOfField(field), reading))
+      else if (field.number === 7) add(raw, () => bytesOfField(field))
+    },
+    left,
+  )
   if (raw.length > 0 && raw.length !== inputs.length) refuseOip('oip_data_mismatch', 'raw_input_contents')
-  const left = { texts: limits.maxTexts }
-  const tensors = inputs.map((input, index) => readTensor(input, raw[index], left))
+  const tensors = inputs.map((input, index) => readTensor(input, raw[index], reading))
   const { model, version } = texts
   const wanted = outputs.length === 0 ? undefined : outputs
   return { model, version, id: readId(texts.id), parameters, inputs: tensors, outputs: wanted }
 }
 
-function readInput(message: Uint8Array, limits: OipLimits): SentInput {
+function readInput(message: Uint8Array, reading: Reading): SentInput {
   let [name, datatype] = ['', '']
   const shape: number[] = []
   const parameters = new Map<string, ParameterValue>()
   const contents: Uint8Array[] = []
-  eachField(message, (field) => {
-    if (field.number === 1) name = textOfField(field, MAX_NAME_BYTES)
-    else if (field.number === 2) datatype = textOfField(field, MAX_NAME_BYTES)
-    else if (field.number === 3) eachNumber(field, (size) => addSize(shape, size))
-    else if (field.number === 4) readParameter(bytesOfField(field), parameters, limits)
-    else if (field.number === 5) contents.push(bytesOfField(field))
-  })
+  eachField(
+    message,
+    (field) => {
+      if (field.number === 1) name = textOfField(field, MAX_NAME_BYTES)
+      else if (field.number === 2) datatype = textOfField(field, MAX_NAME_BYTES)
+      else if (field.number === 3) eachNumber(field, (size) => addSize(shape, size))
+      else if (field.number === 4) readParameter(bytesOfField(field), parameters, reading)
+      else if (field.number === 5) contents.push(bytesOfField(field))
+    },
+    reading.left,
+  )
   // Two messages of one field would have to be merged; no writer makes them.
   if (contents.length > 1) malformed()
   return { name, datatype: parseDatatype(datatype), shape, parameters, contents: contents[0] }
@@ -96,53 +111,67 @@ function addSize(shape: number[], bits: number | bigint): void {
   shape.push(size)
 }
 
-function readOutput(message: Uint8Array, limits: OipLimits): RequestedOutput {
+function readOutput(message: Uint8Array, reading: Reading): RequestedOutput {
   let name = ''
   const parameters = new Map<string, ParameterValue>()
-  eachField(message, (field) => {
-    if (field.number === 1) name = textOfField(field, MAX_NAME_BYTES)
-    else if (field.number === 2) readParameter(bytesOfField(field), parameters, limits)
-  })
+  eachField(
+    message,
+    (field) => {
+      if (field.number === 1) name = textOfField(field, MAX_NAME_BYTES)
+      else if (field.number === 2) readParameter(bytesOfField(field), parameters, reading)
+    },
+    reading.left,
+  )
   return { name, parameters }
 }
 
-function readParameter(entry: Uint8Array, parameters: Map<string, ParameterValue>, limits: OipLimits): void {
+function readParameter(entry: Uint8Array, parameters: Map<string, ParameterValue>, reading: Reading): void {
   let name = ''
   let value: ParameterValue | undefined
-  eachField(entry, (field) => {
-    if (field.number === 1) name = textOfField(field, MAX_NAME_BYTES)
-    else if (field.number === 2) value = parameterOf(bytesOfField(field), limits)
-  })
+  eachField(
+    entry,
+    (field) => {
+      if (field.number === 1) name = textOfField(field, MAX_NAME_BYTES)
+      else if (field.number === 2) value = parameterOf(bytesOfField(field), reading)
+    },
+    reading.left,
+  )
   // proto3 lets the last of two stand; which one is meant is not for us to say.
   if (value === undefined || parameters.has(name)) refuseOip('oip_parameter_invalid')
-  if (parameters.size === limits.maxParameters) refuseOip('oip_too_complex')
+  if (parameters.size === reading.maxParameters) refuseOip('oip_too_complex')
   parameters.set(name, value)
 }
 
 /** InferParameter: one of five. */
-function parameterOf(message: Uint8Array, limits: OipLimits): ParameterValue | undefined {
+function parameterOf(message: Uint8Array, reading: Reading): ParameterValue | undefined {
   let value: ParameterValue | undefined
-  eachField(message, (field) => {
-    if (field.number === 1) value = bitsOfField(field) !== 0n
-    else if (field.number === 2) value = BigInt.asIntN(64, bitsOfField(field))
-    else if (field.number === 3) value = textOfField(field, limits.maxTextLength)
-    else if (field.number === 4) value = doubleOfField(field)
-    else if (field.number === 5) value = bitsOfField(field)
-  })
+  eachField(
+    message,
+    (field) => {
+      if (field.number === 1) value = bitsOfField(field) !== 0n
+      else if (field.number === 2) value = BigInt.asIntN(64, bitsOfField(field))
+      else if (field.number === 3) value = textOfField(field, reading.maxTextLength)
+      else if (field.number === 4) value = doubleOfField(field)
+      else if (field.number === 5) value = bitsOfField(field)
+    },
+    reading.left,
+  )
   return value
 }
 
-function readTensor(input: SentInput, raw: Uint8Array | undefined, left: { texts: number }): NamedTensor {
+function readTensor(input: SentInput, raw: Uint8Array | undefined, reading: Reading): NamedTensor {
   const { name, datatype, shape, parameters, contents } = input
   const count = countElements(shape, datatype)
   if (datatype === 'BYTES') {
-    left.texts -= count
-    if (left.texts < 0) refuseOip('oip_too_complex')
+    reading.left.texts -= count
+    if (reading.left.texts < 0) refuseOip('oip_too_complex')
   }
   // Data in two places could differ.
   if (raw !== undefined && contents !== undefined) refuseOip('oip_data_mismatch', 'raw_input_contents')
   const data =
-    raw === undefined ? readContents(datatype, contents ?? new Uint8Array(0), count) : readRaw(datatype, raw, count)
+    raw === undefined
+      ? readContents(datatype, contents ?? new Uint8Array(0), count, reading)
+      : readRaw(datatype, raw, count)
   return { name, datatype, shape, parameters, data }
 }
 
@@ -167,14 +196,18 @@ const contentFields: Readonly<Record<Datatype, number>> = {
 }
 
 /** InferTensorContents: the elements in the field of their datatype, and in no other. */
-function readContents(datatype: Datatype, contents: Uint8Array, count: number): NamedTensor['data'] {
+function readContents(datatype: Datatype, contents: Uint8Array, count: number, { left }: Reading): NamedTensor['data'] {
   const fields: WireField[] = []
-  eachField(contents, (field) => {
-    if (field.number !== contentFields[datatype]) refuseOip('oip_data_mismatch', 'contents')
-    // Unpacked, a field is one element.
-    if (fields.length > count) refuseOip('oip_data_mismatch', 'contents')
-    fields.push(field)
-  })
+  eachField(
+    contents,
+    (field) => {
+      if (field.number !== contentFields[datatype]) refuseOip('oip_data_mismatch', 'contents')
+      // Unpacked, a field is one element.
+      if (fields.length > count) refuseOip('oip_data_mismatch', 'contents')
+      fields.push(field)
+    },
+    left,
+  )
   if (datatype === 'BYTES') {
     if (fields.length !== count) refuseOip('oip_data_mismatch', 'contents')
     return fields.map(bytesOfField)
@@ -183,13 +216,21 @@ function readContents(datatype: Datatype, contents: Uint8Array, count: number): 
     const bytes = Buffer.concat(fields.map((field) => fixedBytesOfField(field, datatype === 'FP32' ? 4 : 8)))
     return readElements(datatype, bytes, count)
   }
-  return integersOf(datatype, fields, count)
+  return integersOf(datatype, fields, count, left)
 }
 
-function integersOf(datatype: FixedDatatype, fields: readonly WireField[], count: number): NamedTensor['data'] {
+function integersOf(
+  datatype: FixedDatatype,
+  fields: readonly WireField[],
+  count: number,
+  left: Reading['left'],
+): NamedTensor['data'] {
   // None takes less than a byte: no memory is taken for more than came.
   const bytes = fields.reduce((sum, { content }) => sum + content.length, 0)
   if (count > bytes) refuseOip('oip_data_mismatch', 'contents')
+  // Each is read by itself, as a number in JSON is.
+  left.values -= count
+  if (left.values < 0) refuseOip('oip_too_complex', 'contents')
   const isSigned = datatype.startsWith('INT')
   const elements = new ElementList(datatype, count)
   const take = (bits: number | bigint): void => {

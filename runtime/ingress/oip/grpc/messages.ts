@@ -1,6 +1,6 @@
 import type { IndexEntry } from '../adapter.ts'
 import type { ModelMetadata } from '../model-metadata.ts'
-import type { ModelTally, Sum } from '../statistics.ts'
+import { batchesOf, type ModelTally, runsOf, type Sum } from '../statistics.ts'
 import { bitsOfField, bytesOfField, eachField, textOfField } from './wire-reader.ts'
 import { WireWriter } from './wire-writer.ts'
 
@@ -80,13 +80,14 @@ function writeTally(tally: ModelTally): WireWriter {
     .text(2, tally.version)
     .number(3, tally.lastInferenceMs)
     .number(4, success.count)
-    .number(5, computeInfer.count)
+    .number(5, runsOf(tally))
     .message(6, stats)
-  if (computeInfer.count === 0) return message
-  const batch = new WireWriter().number(1, 1)
-  for (const [index, sum] of [computeInput, computeInfer, computeOutput].entries())
-    batch.message(index + 2, writeSum(sum))
-  return message.message(7, batch)
+  for (const { size, input, runs, output } of batchesOf(tally)) {
+    const batch = new WireWriter().number(1, size)
+    for (const [index, sum] of [input, runs, output].entries()) batch.message(index + 2, writeSum(sum))
+    message.message(7, batch)
+  }
+  return message
 }
 
 function writeSum({ count, us }: Sum): WireWriter {

@@ -19,9 +19,27 @@ const MAX_KEY = 0xffff_ffff
 /** Seven bits each, for the 64 of a number. */
 const MAX_VARINT_BYTES = 10
 
-/** Visits the fields of a message in their order. @throws OipError oip_message_invalid */
-export function eachField(message: Uint8Array, visit: (field: WireField) => void): void {
+/** Fields that a message and those in it may still have: each costs more than its bytes, and some have but two. */
+export interface FieldBudget {
+  fields: number
+}
+
+/** Of the messages that consist of a few names. */
+const MAX_FIELDS = 1024
+
+/**
+ * Visits the fields of a message in their order, those that nobody here knows among them.
+ * @param left shared by a message and those in it
+ * @throws OipError oip_message_invalid | oip_too_complex
+ */
+export function eachField(
+  message: Uint8Array,
+  visit: (field: WireField) => void,
+  left: FieldBudget = { fields: MAX_FIELDS },
+): void {
   for (let at = 0; at < message.length; ) {
+    left.fields -= 1
+    if (left.fields < 0) refuseOip('oip_too_complex')
     const keyEnd = varintEnd(message, at)
     const key = smallNumber(message, at, keyEnd)
     const [number, type] = [Math.floor(key / 8), key % 8]

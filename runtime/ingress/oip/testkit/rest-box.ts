@@ -1,7 +1,7 @@
 import { systemClock } from '../../../../device/platform/clock.ts'
+import type { ExternalProtocol } from '../../../http/external-protocol.ts'
 import type { TestSite } from '../../../http/testkit/certificates.ts'
 import { startTestServer } from '../../../http/testkit/test-server.ts'
-import type { ExternalProtocol } from '../routes.ts'
 
 export interface RestBox {
   readonly port: number

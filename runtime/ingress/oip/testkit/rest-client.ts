@@ -5,7 +5,10 @@ import type { TlsIdentity } from '../../../http/testkit/certificates.ts'
 export interface RestReply {
   readonly status: number
   readonly headers: IncomingHttpHeaders
+  /** What follows the JSON. */
   readonly bytes: Buffer
+  /** What is no JSON, where there is no header of this protocol. */
+  readonly text: string
   readonly json: unknown
 }
 
@@ -40,7 +43,8 @@ export class RestClient {
         const length = Number(response.headers['inference-header-content-length'] ?? bytes.length)
         const text = bytes.subarray(0, length).toString('utf8')
         const json = /^[[{]/.test(text) ? JSON.parse(text) : undefined
-        resolve({ status: response.statusCode ?? 0, headers: response.headers, bytes: bytes.subarray(length), json })
+        const { statusCode: status = 0, headers } = response
+        resolve({ status, headers, bytes: bytes.subarray(length), text, json })
       })
     })
     sent.on('error', reject)
