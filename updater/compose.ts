@@ -111,7 +111,7 @@ function reconciler(runtime: RuntimeLink, signal: AbortSignal, log: Log): (slot:
   const wait = { signal, limitMs: Number.POSITIVE_INFINITY, waits: () => {} }
   return (slot) => {
     runtime.activate(slot, wait).then(
-      ({ event }) => log.info('slot-agreed', { slot, event }),
+      ({ event }) => log.info('slot-agreed', { slot, change: event }),
       (error: unknown) => {
         if (!signal.aborted) log.error('slot-not-activated', { slot, code: errorCode(error) })
       },

@@ -2,7 +2,8 @@ import type { Clock } from './clock.ts'
 
 /** What a log line may carry: numbers, flags, and short identifiers. A payload has no way in. */
 export type LogField = number | boolean | string | undefined
-export type LogFields = Readonly<Record<string, LogField>>
+/** What a line has of its own cannot be a field: the name of the event would be lost under it. */
+export type LogFields = Readonly<Record<string, LogField>> & Partial<Readonly<Record<'at' | 'level' | 'event', never>>>
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
 export interface Log {

@@ -107,6 +107,16 @@ describe('wardstone audit verify', () => {
     expect(JSON.parse((await whileTampered(negated, ['--json'])).stdout)).toMatchObject({ result: name })
   })
 
+  test('a new log is not held against the checkpoint of the one before, unless it is asked', async () => {
+    const before = join(site.directory, 'kept-before')
+    writeFileSync(before, readFileSync(join(site.directory, 'kept'), 'utf8').replace(site.origin, 'log.test/before'))
+    const { code, stdout } = await run(['--json'], { ...paths, keptCheckpointPath: before })
+    expect([code, JSON.parse(stdout).keptSize]).toEqual([0, null])
+    expect((await run(['--checkpoint', before])).code).toBe(20)
+    const own = await run(['--json'], { ...paths, keptCheckpointPath: join(site.directory, 'kept') })
+    expect(JSON.parse(own.stdout).keptSize).toBe(6)
+  })
+
   test('a log cut back with its checkpoints: exit 14 against a checkpoint kept elsewhere', async () => {
     const cutBack = (a: Attacker) => {
       a.run('DELETE FROM bodies WHERE idx >= 4')

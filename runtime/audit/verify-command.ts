@@ -31,6 +31,14 @@ export const verifyExitCodes: Readonly<Record<FindingName | 'sound' | 'usage' | 
   'could-not-run': 20,
 }
 
+/** What each exit code besides 0 and 2 means, for the table of commands. */
+export const verifyExitMeanings: Readonly<Record<number, string>> = Object.fromEntries(
+  Object.entries(verifyExitCodes).flatMap(([name, code]) => {
+    if (name === 'sound' || name === 'usage') return []
+    return [[code, name === 'could-not-run' ? 'could not run' : `the log: ${name.replace('-', ' ')}`]]
+  }),
+)
+
 const USAGE = `Usage: wardstone audit verify [--site DIR] [--json] [--checkpoint FILE]
 
 Recomputes the audit log from its leaves and records and compares it with its signed checkpoints.
@@ -97,8 +105,10 @@ function parseOptions(
 
 async function runVerify(site: VerifySite, checkpointPath: string | undefined, io: VerifyIo): Promise<LogReport> {
   const text = (path: string) => Buffer.from(io.readFile(path)).toString('utf8')
-  const path = checkpointPath ?? site.keptCheckpointPath
-  const knownCheckpoint = path === undefined ? undefined : text(path)
+  const kept = site.keptCheckpointPath === undefined ? undefined : text(site.keptCheckpointPath)
+  // Until a new log has written its first, the checkpoint of the one before lies there.
+  const own = kept?.startsWith(`${site.origin}\n`) ? kept : undefined
+  const knownCheckpoint = checkpointPath === undefined ? own : text(checkpointPath)
   const verifier = await io.loadVerifier(text(site.logPublicKeyPath))
   const subjectKey = io.readFile(site.subjectsKeyPath)
   const database = openDatabase({ path: site.databasePath, key: io.readFile(site.databaseKeyPath), readonly: true })

@@ -10,8 +10,9 @@ import { loadConfig } from '../../device/platform/config.ts'
 import type { AuditSite } from '../audit/audit-log.ts'
 import type { AuditIo, CommandStream } from '../audit/command-io.ts'
 import type { Operator } from '../audit/operator-event.ts'
-import { auditSocketOf, runtimeConfigSchema } from '../config.ts'
+import { auditSocketOf, type RuntimeConfig, runtimeConfigSchema } from '../config.ts'
 import { RuntimeError } from '../errors.ts'
+import type { BackedUpFiles } from '../storage/backup.ts'
 
 const MAX_FILE_BYTES = 64 * 1024
 const MAX_INPUT_BYTES = 4096
@@ -54,13 +55,10 @@ function interruption(): AbortSignal {
 
 /** Where the log of a site lies. @throws RuntimeError runtime_site_missing, PlatformError for a configuration at fault */
 export function auditSite(site: string): AuditSite {
-  const root = resolve(site)
-  const path = join(root, 'runtime.json')
-  if (!existsSync(path)) throw new RuntimeError('runtime_site_missing', { about: path })
-  const config = loadConfig(path, runtimeConfigSchema)
-  const kept = config.log.checkpoint === undefined ? undefined : resolve(root, config.log.checkpoint)
+  const { root, config } = siteConfig(site)
+  const { databasePath, checkpointPath: kept } = siteFiles(site)
   return {
-    databasePath: resolve(root, config.database.path),
+    databasePath,
     databaseKeyPath: resolve(root, config.database.key),
     subjectsKeyPath: resolve(root, config.subjectsKey),
     logKeyPath: resolve(root, config.log.key),
@@ -69,6 +67,23 @@ export function auditSite(site: string): AuditSite {
     keptCheckpointPath: kept !== undefined && existsSync(kept) ? kept : undefined,
     channelPath: resolve(root, auditSocketOf(config)),
   }
+}
+
+/** Where the files of a site lie that a backup holds, whether they are there or not. @throws as `auditSite` */
+export function siteFiles(site: string): BackedUpFiles {
+  const { root, config } = siteConfig(site)
+  const { checkpoint } = config.log
+  return {
+    databasePath: resolve(root, config.database.path),
+    checkpointPath: checkpoint === undefined ? undefined : resolve(root, checkpoint),
+  }
+}
+
+function siteConfig(site: string): { root: string; config: RuntimeConfig } {
+  const root = resolve(site)
+  const path = join(root, 'runtime.json')
+  if (!existsSync(path)) throw new RuntimeError('runtime_site_missing', { about: path })
+  return { root, config: loadConfig(path, runtimeConfigSchema) }
 }
 
 /** Who runs this, as the kernel and the user database have it; the environment is not asked, anybody can write it. */

@@ -1,12 +1,13 @@
-import type { ExitCodes, Program } from '../../device/command-line/command.ts'
+import type { Program } from '../../device/command-line/command.ts'
 import { modelInspectCommand } from '../../models/package/inspect.ts'
 import { auditExitCodes } from '../audit/command-io.ts'
 import { auditExportCommand } from '../audit/export-command.ts'
 import { leafKinds } from '../audit/leaf.ts'
 import { auditSearchCommand } from '../audit/search-command.ts'
 import { auditShowCommand } from '../audit/show-command.ts'
-import { auditVerifyCommand, verifyExitCodes } from '../audit/verify-command.ts'
+import { auditVerifyCommand, verifyExitMeanings } from '../audit/verify-command.ts'
 import { RELEASE } from '../release.ts'
+import { backupCommands } from './backup-commands.ts'
 import { boxCommands } from './box-commands.ts'
 import type { Command } from './command.ts'
 import { auditIo, auditSite, fileIo } from './command-context.ts'
@@ -72,16 +73,10 @@ const auditCommands: readonly Command[] = [
     synopsis: '[--checkpoint FILE]',
     summary: 'recompute the audit log from its records and say what was found',
     options: { checkpoint: 'file', json: 'flag' },
-    exitCodes: verifyMeanings(),
+    exitCodes: verifyExitMeanings,
     run: (args, site) => auditVerifyCommand(args, () => auditSite(site), fileIo()),
   },
 ]
-
-function verifyMeanings(): ExitCodes {
-  const { sound: _, usage: __, 'could-not-run': couldNotRun, ...findings } = verifyExitCodes
-  const found = Object.entries(findings).map(([name, code]) => [code, `the log: ${name.replace('-', ' ')}`] as const)
-  return { ...Object.fromEntries(found), [couldNotRun]: COULD_NOT_RUN[auditExitCodes.couldNotRun] }
-}
 
 const modelInspect: Command = {
   name: 'model inspect',
@@ -103,6 +98,7 @@ export const commands: readonly Command[] = [
   boxCommands.decisionFeedback,
   replayCommand,
   ...auditCommands,
+  ...backupCommands,
   ...modelCommands,
   boxCommands.modelShow,
   modelInspect,

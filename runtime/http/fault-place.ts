@@ -7,7 +7,7 @@ interface FaultPlace {
   readonly kind?: string
   readonly file?: string
   readonly line?: number
-  readonly at?: string
+  readonly member?: string
 }
 
 /**
@@ -17,7 +17,7 @@ interface FaultPlace {
  */
 export function placeOfFault(error: unknown): FaultPlace {
   if (!(error instanceof Error)) return {}
-  if (error.cause instanceof ZodError) return { at: error.cause.issues[0]?.path.join('.') || 'answer' }
+  if (error.cause instanceof ZodError) return { member: error.cause.issues[0]?.path.join('.') || 'answer' }
   const kind = BUILT_IN.has(error.constructor.name) ? error.constructor.name : 'other'
   const stack = typeof error.stack === 'string' ? error.stack : ''
   const head = stack.indexOf(error.message)

@@ -106,7 +106,7 @@ describe('faults of the box', () => {
     const reply = await clinician.post('/v1/decisions', request)
     expect([reply.status, reply.json.error?.code]).toEqual([500, 'response_malformed'])
     expect(reply.text).not.toContain(CANARY)
-    expect(server.logLines.at(-1)).toContain('"at":"decision"')
+    expect(server.logLines.at(-1)).toContain('"member":"decision"')
   })
 
   it('an answer that is not a number any more is not sent as null', async () => {

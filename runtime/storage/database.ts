@@ -31,6 +31,11 @@ export interface Database {
   checkpoint(mode: 'PASSIVE' | 'TRUNCATE'): void
   /** Are tables, indexes and triggers exactly those that the migrations up to this database's version make? */
   isSchemaAsBuilt(): boolean
+  /**
+   * Writes all of it, as of this moment, into another file under the same key; a writer beside goes on. The file is there and empty.
+   * @throws StorageError storage_full | storage_failed of the volume of the copy
+   */
+  copyInto(path: string): void
   /** Do the pages, and every index, hold what the tables hold? Of one table, or of all; reads all of it. */
   isIntact(table?: 'activations'): boolean
   close(): void
@@ -147,6 +152,13 @@ function createDatabase(connection: Sqlite.Database, path: string): Database {
         connection.pragma(`wal_checkpoint(${mode})`)
       } catch (error) {
         throw asStorageError(error, path)
+      }
+    },
+    copyInto: (target) => {
+      try {
+        connection.prepare('VACUUM INTO ?').run(target)
+      } catch (error) {
+        throw asStorageError(error, target)
       }
     },
     isSchemaAsBuilt: () => schemaText(connection) === builtSchema(version(connection)),

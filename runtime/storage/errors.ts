@@ -15,6 +15,11 @@ export const storageErrors = {
   storage_body_damaged: 'A stored record does not open as it was written. Run `wardstone audit verify`.',
   storage_locked: 'Another instance uses this database.',
   storage_closed: 'The database is closing.',
+  storage_backup_exists: 'A backup is made in a folder of its own, and something is there already.',
+  storage_backup_unwritable: 'The copy could not be written, or its disk is full.',
+  storage_backup_damaged: 'A file of the backup is missing, cannot be read, or is not as it was written.',
+  storage_restore_account: 'The folder of the database belongs to another account.',
+  storage_restore_occupied: 'A database is there already, or a part of one. A backup is put back where there is none.',
 } as const
 
 export class StorageError extends WardstoneError<keyof typeof storageErrors> {
