@@ -42,6 +42,16 @@ describe('a program', () => {
     expect([await run(arg), said.out]).toEqual([0, '1.2.3\n'])
   })
 
+  it('says its release as one object for a program, and takes nothing else', async () => {
+    expect([await run('version', '--json'), JSON.parse(said.out)]).toEqual([
+      0,
+      { name: 'sample-tool', release: '1.2.3' },
+    ])
+    expect([await run('version', '--help'), said.out]).toEqual([0, expect.stringContaining('Usage: sample-tool')])
+    for (const args of [['of'], ['--json', 'of'], ['--loud']])
+      expect([await run('version', ...args), said.out]).toEqual([2, ''])
+  })
+
   it('explains a command by its own --help', async () => {
     expect(await run('help', 'model', 'list')).toBe(7)
     expect(asked).toEqual([{ name: 'model list', args: ['--help'], context: 'site' }])

@@ -22,12 +22,20 @@ export async function runProgram<Context>(
   const [first, ...rest] = args
   if (first === undefined) return say(io.stderr, overview(program), commonExitCodes.usage)
   if (first === '--help' || first === '-h') return say(io.stdout, overview(program))
-  if (first === '--version' || first === 'version') return say(io.stdout, `${program.release}\n`)
+  if (first === '--version' || first === 'version') return releaseOf(program, rest, io)
   if (first === 'help') return explain(program, rest, context, io)
   if (first === 'completion') return complete(program, rest, io)
   const found = findCommand(program, args)
   if (found !== undefined) return found.command.run(found.rest, context)
   return unknown(program, args, io)
+}
+
+function releaseOf(program: Program<never>, [option, ...others]: readonly string[], io: ProgramStreams): number {
+  const { name, release } = program
+  if (option === undefined) return say(io.stdout, `${release}\n`)
+  if (option === '--help' || option === '-h') return say(io.stdout, overview(program))
+  if (option === '--json' && others.length === 0) return say(io.stdout, `${JSON.stringify({ name, release })}\n`)
+  return say(io.stderr, `${name}: version takes --json only\n`, commonExitCodes.usage)
 }
 
 /** The command that the first words name, with what is left of the arguments. */

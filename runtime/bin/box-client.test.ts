@@ -18,8 +18,8 @@ afterAll(() => box?.close())
 
 describe('who asks, and where', () => {
   it('is said by a file, whose paths are as seen from the file', async () => {
-    expect(await status(['--client', engineer])).toMatchObject({ code: 0, err: '' })
-    expect(await status([], { settingsFile: engineer })).toMatchObject({ code: 0, err: '' })
+    expect(await status(['--client', engineer])).toMatchObject({ code: 10, err: '' })
+    expect(await status([], { settingsFile: engineer })).toMatchObject({ code: 10, err: '' })
   })
 
   it('is said by options, which come before the file', async () => {
@@ -31,9 +31,9 @@ describe('who asks, and where', () => {
       '--authority',
       box.at('authority.pem'),
     ]
-    expect(await status([...own, '--url', box.url])).toMatchObject({ code: 0 })
+    expect(await status([...own, '--url', box.url])).toMatchObject({ code: 10 })
     const wrong = await box.clientFile('officer', { certificate: 'gone.pem' })
-    expect(await status([...own, '--client', wrong])).toMatchObject({ code: 0 })
+    expect(await status([...own, '--client', wrong])).toMatchObject({ code: 10 })
     expect(await status(['--client', engineer, '--url', 'https://127.0.0.1:1'])).toMatchObject({
       code: 20,
       err: expect.stringMatching(
@@ -51,9 +51,13 @@ describe('who asks, and where', () => {
   })
 
   it.each([
-    ['a file that is not there', () => ['--client', box.at('none.json')], 'config_unreadable'],
-    ['a file that says something else', () => ['--client', box.write('odd.json', '{"urls":[]}')], 'config_invalid'],
-    ['a file that is no JSON', () => ['--client', box.write('bad.json', 'url=https')], 'config_unreadable'],
+    ['a file that is not there', () => ['--client', box.at('none.json')], 'client_file_unreadable'],
+    [
+      'a file that says something else',
+      () => ['--client', box.write('odd.json', '{"urls":[]}')],
+      'client_file_malformed',
+    ],
+    ['a file that is no JSON', () => ['--client', box.write('bad.json', 'url=https')], 'client_file_malformed'],
     [
       'a certificate that is not there',
       () => ['--client', engineer, '--certificate', 'gone.pem'],

@@ -44,14 +44,31 @@ describe('wardstone status', () => {
   }
 
   it('says first whether the box is fit, and the code is that answer', async () => {
+    health({ alarms: [] })
     expect(await status()).toMatchObject({ code: 0, out: expect.stringMatching(/^FIT FOR USE\n/) })
-    health({ status: 'degraded' })
+    health({ status: 'degraded', alarms: [] })
     expect(await status()).toMatchObject({ code: 10, out: expect.stringMatching(/^FIT FOR USE, WITH FAULTS\n/) })
     health({ status: 'unavailable', models: [] })
     expect(await status()).toMatchObject({
       code: 11,
       out: expect.stringMatching(/^NOT FIT FOR USE\n[\s\S]*No model is installed\./),
     })
+  })
+
+  it('judges as the page Now does: an alarm that limits is a fault, one to see to soon is none', async () => {
+    const [alarm] = examples.HealthAnswer.alarms
+    health({ alarms: [{ ...alarm, severity: 'watch' }] })
+    expect((await status()).code).toBe(0)
+    for (const severity of ['limit', 'stop']) {
+      health({ alarms: [{ ...alarm, severity }] })
+      const { code, out } = await status()
+      expect([code, out.split('\n', 1)]).toEqual([10, ['FIT FOR USE, WITH FAULTS']])
+    }
+  })
+
+  it('counts a model among those that decide when the next request loads it', async () => {
+    health({ models: examples.HealthAnswer.models.map((model) => ({ ...model, state: 'unloaded' })) })
+    expect((await status()).out).toContain('1 of 1 model decides.')
   })
 
   it('says why, what to do, and every model', async () => {
@@ -67,8 +84,13 @@ describe('wardstone status', () => {
   it('is one object for a program', async () => {
     const { code, out } = await status('--json')
     expect([code, JSON.parse(out)]).toEqual([
-      0,
-      { verdict: 'fit for use', url: box.url, health: examples.HealthAnswer, models: examples.ModelsAnswer.models },
+      10,
+      {
+        verdict: 'fit for use, with faults',
+        url: box.url,
+        health: examples.HealthAnswer,
+        models: examples.ModelsAnswer.models,
+      },
     ])
   })
 })

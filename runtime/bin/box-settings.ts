@@ -58,7 +58,7 @@ const names = ['url', 'certificate', 'key', 'authority'] as const
 
 /**
  * @param defaultFile read where --client names none, if it is there
- * @throws ClientError client_address_invalid | client_settings_missing | client_file_unreadable | client_certificate_unusable; PlatformError for the file
+ * @throws ClientError client_address_invalid | client_settings_missing | client_file_unreadable | client_file_malformed | client_certificate_unusable
  */
 export function loadBoxSettings(values: Values, defaultFile: string | undefined, nowMs: number): BoxSettings {
   const { url, certificate, key, authority, file } = settingsOf(values, defaultFile)
@@ -100,8 +100,13 @@ function readSettings(file: string | undefined, isNamed: boolean): z.infer<typeo
   try {
     return loadConfig(file, settingsSchema)
   } catch (error) {
-    if (!isNamed && systemCode((error as { cause?: unknown }).cause) === 'ENOENT') return {}
-    throw error
+    if (!isWardstoneError(error)) throw error
+    const missing = systemCode(error.cause)
+    if (!isNamed && missing === 'ENOENT') return {}
+    if (missing !== undefined)
+      throw new ClientError('client_file_unreadable', { cause: error, about: `--client ${file}: ${missing}` })
+    const fault = error.code === 'config_invalid' ? error.about : 'not JSON'
+    throw new ClientError('client_file_malformed', { cause: error, about: `--client ${file}: ${fault}` })
   }
 }
 

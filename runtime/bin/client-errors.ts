@@ -51,6 +51,7 @@ const advice: Readonly<Partial<Record<ClientErrorCode, string>>> = {
     'give --url, --certificate, --key and --authority, or put them in a file for --client (docs/cli.md shows one)',
   client_address_invalid: 'give it as https://HOST:PORT, with nothing behind it',
   client_file_unreadable: 'look at the path and at who may read the file',
+  client_file_malformed: 'the message says what it should be; --help of the command has an example',
   client_file_unwritable: 'choose another name or folder; nothing is written over',
   client_certificate_unusable:
     'name a certificate of the site’s authority that is in force, and the key that it was made for',

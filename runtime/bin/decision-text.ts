@@ -15,7 +15,7 @@ export function decisionText(
   const lines = [
     ...(refusal === null
       ? [assessment?.alert === true ? 'ALERT' : 'Scored, no alert']
-      : [`REFUSED: ${refusal.message}${refusal.about === null ? '' : ` (${refusal.about})`} [${refusal.code}]`]),
+      : [`REFUSED: ${refusal.message} [${refusal.code}]`]),
     decision.narrative,
     '',
     ...Object.values(assessment?.outputs ?? {}).map((output) => row(output.display, outputText(output))),

@@ -1,1 +1,1 @@
-export { type Explanation, explainCode } from '../decisions/code-advice.ts'
+export { type Explanation, explainCode, explainJob } from '../decisions/code-advice.ts'

@@ -26,7 +26,9 @@ Examples:
   wardstone model install https://releases.example/device-1/news2 --json
   wardstone model install --usb /media/usb0 --name news2-1.2.0 --stage-only
 
-Ctrl-C leaves the job running. ${WAITING_EXIT_HELP}`
+Ctrl-C leaves the job running.
+
+${WAITING_EXIT_HELP}`
 
 /** `wardstone model install`. @returns the exit code */
 export function modelInstallCommand(args: readonly string[], site: string, io: ModelIo): Promise<number> {

@@ -1,6 +1,6 @@
 import { printable } from '../../models/package/inspection-text.ts'
 import type { JobAnswer, ListAnswer, ReleaseSummary } from '../../models/store/control-channel.ts'
-import { explainCode } from './model-advice.ts'
+import { explainJob } from './model-advice.ts'
 
 const SHORT_HASH = 12
 const NOTHING = '–'
@@ -57,12 +57,9 @@ export function jobText(job: JobAnswer): string {
 /** Why a job failed, and what can be done about it. */
 export function failureText(job: JobAnswer): string {
   const code = job.code ?? 'internal'
-  const { message, advice } = explainCode(code, job.message ?? undefined)
-  // The updater names what is special in this case; of what the runtime refuses it knows the code alone.
-  const isOfUpdater = job.step !== 'prove' && job.step !== 'activate'
-  const why = printable(isOfUpdater ? (job.message ?? message) : message)
+  const { message, advice } = explainJob({ ...job, code })
   const todo = advice ?? `docs/errors.md explains ${code}`
-  return `Failed at step ${job.step}: ${why} [${code}]\nWhat to do: ${todo}\n`
+  return `Failed at step ${job.step}: ${printable(message)} [${code}]\nWhat to do: ${todo}\n`
 }
 
 /** What a job that has ended well has brought. @param kept version of what ran before, where something did */

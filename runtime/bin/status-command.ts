@@ -3,7 +3,7 @@ import { type Box, open } from './box-client.ts'
 import { type BoxIo, boxExitMeanings, runBoxCommand } from './box-command.ts'
 import { BOX_HELP, boxOptions, boxOptionValues } from './box-settings.ts'
 import { Misuse, readArgs } from './model-client.ts'
-import { type Health, statusText, verdictOf } from './status-text.ts'
+import { fitnessOf, statusText, verdictOf } from './status-text.ts'
 
 /** The verdict, for a script that looks every minute. */
 export const statusExitCodes = { fit: 0, faults: 10, unfit: 11 } as const
@@ -54,11 +54,5 @@ async function show(box: Box, json: boolean, io: BoxIo): Promise<number> {
   const { models } = await box.get('/v1/models', open(modelsAnswerSchema))
   const all = { verdict: verdictOf(health).toLowerCase(), url: box.url, health, models }
   io.stdout.write(json ? `${JSON.stringify(all)}\n` : statusText(health, models, box.url))
-  return codes[health.status]
-}
-
-const codes: Readonly<Record<Health['status'], number>> = {
-  ready: statusExitCodes.fit,
-  degraded: statusExitCodes.faults,
-  unavailable: statusExitCodes.unfit,
+  return statusExitCodes[fitnessOf(health)]
 }

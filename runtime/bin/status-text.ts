@@ -6,14 +6,22 @@ export type Health = HealthAnswerBody
 type Alarm = Health['alarms'][number]
 export type Models = ModelsAnswerBody['models']
 
-const verdicts = {
-  ready: 'FIT FOR USE',
-  degraded: 'FIT FOR USE, WITH FAULTS',
-  unavailable: 'NOT FIT FOR USE',
-} as const satisfies Readonly<Record<Health['status'], string>>
+export type Fitness = 'fit' | 'faults' | 'unfit'
 
-/** The words of the *Now* page for the three states. */
-export const verdictOf = (health: Health): string => verdicts[health.status]
+const verdicts: Readonly<Record<Fitness, string>> = {
+  fit: 'FIT FOR USE',
+  faults: 'FIT FOR USE, WITH FAULTS',
+  unfit: 'NOT FIT FOR USE',
+}
+
+/** As the *Now* page judges: what decides, but with a fault of the box, is not simply fit for use. */
+export function fitnessOf({ status, alarms }: Health): Fitness {
+  if (status === 'unavailable') return 'unfit'
+  return status === 'degraded' || alarms.some(({ severity }) => severity !== 'watch') ? 'faults' : 'fit'
+}
+
+/** The words of the *Now* page. */
+export const verdictOf = (health: Health): string => verdicts[fitnessOf(health)]
 
 /** The box on one screen: the verdict with its reasons, what to do, model by model. */
 export function statusText(health: Health, models: Models, url: string): string {
@@ -29,8 +37,8 @@ export function statusText(health: Health, models: Models, url: string): string 
   return `${lines.map(printable).join('\n')}\n`
 }
 
-/** A worker that is busy decides as well. */
-const decides = (state: string): boolean => state === 'ready' || state === 'busy'
+/** A worker that is busy decides as well, and one that was unloaded is loaded by the next request. */
+const decides = (state: string): boolean => state === 'ready' || state === 'busy' || state === 'unloaded'
 
 function reason({ models }: Health): string {
   if (models.length === 0) return 'No model is installed.'

@@ -74,3 +74,17 @@ export function explainCode(code: string, said: string | undefined): Explanation
   const unreachable = code === 'channel_unreachable' ? 'The updater cannot be reached.' : undefined
   return { message: unreachable ?? texts[code] ?? said ?? 'See docs/errors.md.', advice: advice[code] }
 }
+
+/** The step that a job failed at, its code, and what the updater says of it. */
+interface FailedJob {
+  readonly step: string
+  readonly code: string
+  readonly message: string | null
+}
+
+/** The updater names what is special in a case of its own; of what the runtime refuses it knows the code alone. */
+export function explainJob({ step, code, message: said }: FailedJob): Explanation {
+  const { message, advice } = explainCode(code, said ?? undefined)
+  const isOfRuntime = step === 'prove' || step === 'activate'
+  return { message: isOfRuntime ? message : (said ?? message), advice }
+}

@@ -170,8 +170,10 @@ async function answerUpload(
 }
 
 /** A refusal is sent whole, with the same error member and status that any other client error has. */
-function answerDecision({ retryAfterMs, ...body }: DecisionAnswer, requestId: string, said?: ErrorFacts): Answer {
-  const { refusal } = body.decision
+function answerDecision(answered: DecisionAnswer, requestId: string, said?: ErrorFacts): Answer {
+  const { decision, audit, retryAfterMs } = answered
+  const body = { decision, audit }
+  const { refusal } = decision
   if (refusal === null) return answer({ ...routes.createDecision, answer: decisionAnswerSchema }, body)
   if (!isErrorCode(refusal.code)) throw new HttpError('response_malformed')
   const facts = said ?? factsOf(refusal.code, refusal.about ?? undefined, retryAfterMs)

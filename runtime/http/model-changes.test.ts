@@ -282,6 +282,22 @@ describe('a change of what the box has', () => {
     expect(jobs.jobs[0]?.todo).toContain('ask the fleet operator for a new grant')
   })
 
+  it.each([
+    ['prove', 'The model does not reproduce its golden vectors on this device.'],
+    ['fetch', 'what the updater says'],
+  ] as const)('says of a job that failed at the step %s what only its owner knows', async (step, message) => {
+    const code = 'inference_self_test_failed'
+    const failed = {
+      ...server.updater.currentJob,
+      state: 'failed',
+      step,
+      code,
+      message: 'what the updater says',
+    } as const
+    server.updater.store = { ...server.updater.store, jobs: [failed] }
+    expect((await engineer.call('/v1/model-jobs')).json).toMatchObject({ jobs: [{ code, message }] })
+  })
+
   it('can be given up', async () => {
     const path = '/v1/model-jobs/0f8c1e526f0e4f5b/cancel'
     expect((await engineer.post(path, {})).status).toBe(200)

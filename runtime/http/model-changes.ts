@@ -2,7 +2,7 @@ import type { JobAnswer, ListAnswer } from '../../models/store/control-channel.t
 import { ControlError } from '../../models/store/control-errors.ts'
 import type { Principal } from '../access/principal.ts'
 import type { Ledger } from '../audit/types.ts'
-import { explainCode } from '../decisions/code-advice.ts'
+import { explainJob } from '../decisions/code-advice.ts'
 import type { ModelJobBody } from './contract-models.ts'
 import { HttpError } from './errors.ts'
 import type { ReleaseFolders } from './release-folders.ts'
@@ -103,5 +103,7 @@ function previous(list: ListAnswer, slot: string): Meant {
 }
 
 function advised(job: JobAnswer): ModelJobBody {
-  return { ...job, todo: job.code === null ? null : (explainCode(job.code, undefined).advice ?? null) }
+  if (job.code === null) return { ...job, todo: null }
+  const { message, advice } = explainJob({ ...job, code: job.code })
+  return { ...job, message, todo: advice ?? null }
 }

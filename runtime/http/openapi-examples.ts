@@ -71,7 +71,11 @@ const decision: DecisionAnswerBody['decision'] = {
   advisory: 'Advisory. The clinician decides.',
 }
 
-const refusal = { code: 'input_missing', about: 'respiratory-rate', message: messageOf('input_missing') } as const
+const refusal = {
+  code: 'input_missing',
+  about: 'respiratory-rate',
+  message: `${messageOf('input_missing')} (respiratory-rate)`,
+} as const
 
 const refused: RefusedAnswerBody = {
   decision: { ...decision, outcome: 'refused', refusal, assessment: null, explanation: null, validUntil: null },

@@ -129,9 +129,9 @@ describe('feedback and ids', () => {
     for (const reason of ['', '   ', 'r'.repeat(2001), 'a\0b', 'a\nb', 7, null]) {
       expect(() => parseFeedback({ verdict: 'accept', reason })).toThrow('reason')
     }
-    for (const reason of ['\ud83d', 'a\u0378', '\u200b \ue000'])
+    for (const reason of ['\ud83d', 'a\u0378', '\u200b \ue000', '\u202elamron', 'a\u2067b'])
       expect(() => parseFeedback({ verdict: 'accept', reason })).toThrow('reason')
-    for (const reason of ['.', ' a', 'a\u200bb', 'Zu fr\u00fch; \u{1f600}'])
+    for (const reason of ['.', ' a', 'a\u200bb', 'a\u200fb', 'Zu fr\u00fch; \u{1f600}'])
       expect(parseFeedback({ verdict: 'accept', reason }).reason).toBe(reason)
     expect(() => parseFeedback({ verdict: 'maybe', reason: 'r' })).toThrow('verdict')
     expect(() => parseFeedback({ verdict: 'accept', reason: 'r', by: 'other' })).toThrow('body')

@@ -90,9 +90,10 @@ export const imageRequestSchema = z.strictObject({
 
 export const feedbackRequestSchema = z.strictObject({
   verdict: z.enum(['accept', 'override']),
+  // What turns the order of letters around makes a text read as another (Unicode TR 36, 3.1.4).
   // Two tests of one pass each; one expression for both would try every place for the character that is to be seen.
   reason: text(2000)
-    .regex(/^[^\p{Cc}\p{Cs}\p{Cn}]+$/u)
+    .regex(/^[^\p{Cc}\p{Cs}\p{Cn}\u202a-\u202e\u2066-\u2069]+$/u)
     .regex(/[^\p{C}\p{Z}]/u)
     .meta({ description: 'The clinician’s words, on one line; stored under the patient’s key only.' }),
 })

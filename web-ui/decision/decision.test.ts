@@ -75,6 +75,7 @@ describe('the page Decision', () => {
     const text = await page.getByRole('main').textContent()
     expect(text).toContain('respiratory rate 5 h old, limit 4 h')
     expect(text).toContain('No model was run.')
+    expect(text!.match(/\(respiratory-rate\)/g)).toHaveLength(1)
     expect(text).not.toMatch(/No alert|Holds until/)
   })
 

@@ -16,31 +16,33 @@ export function FindDecision() {
   return (
     <>
       <h1>Decision</h1>
-      <Panel title="Open a decision">
-        <form class="find" onSubmit={open}>
-          <label for="decision-id">Id of the decision</label>
-          <input
-            id="decision-id"
-            type="text"
-            autocomplete="off"
-            spellcheck={false}
-            value={text}
-            aria-invalid={isWrong}
-            aria-describedby="decision-id-help"
-            onInput={(event) => {
-              setText(event.currentTarget.value)
-              setWrong(false)
-            }}
-          />
-          <button type="submit">Open</button>
-          <p id="decision-id-help" class={isWrong ? 'fault-text' : 'small'}>
-            {isWrong
-              ? 'This is not the id of a decision: 32 characters 0-9 and a-f with four hyphens.'
-              : 'It stands in every answer, and in the audit log. Opening a decision is recorded.'}
-          </p>
-        </form>
-      </Panel>
-      <LivePanel />
+      <div class="stack">
+        <Panel title="Open a decision">
+          <form class="find" onSubmit={open}>
+            <label for="decision-id">Id of the decision</label>
+            <input
+              id="decision-id"
+              type="text"
+              autocomplete="off"
+              spellcheck={false}
+              value={text}
+              aria-invalid={isWrong}
+              aria-describedby="decision-id-help"
+              onInput={(event) => {
+                setText(event.currentTarget.value)
+                setWrong(false)
+              }}
+            />
+            <button type="submit">Open</button>
+            <p id="decision-id-help" class={isWrong ? 'fault-text' : 'small'}>
+              {isWrong
+                ? 'This is not the id of a decision: 32 characters 0-9 and a-f with four hyphens.'
+                : 'It stands in every answer, and in the audit log. Opening a decision is recorded.'}
+            </p>
+          </form>
+        </Panel>
+        <LivePanel />
+      </div>
     </>
   )
 }

@@ -98,7 +98,12 @@ function LayerChoice({ labels, layer, set }: { labels: LabelLayer; layer: Layer;
 function MapLegend() {
   return (
     <p class="legend small">
-      <span class="swatch raises" /> raised the output <span class="swatch lowers" /> lowered it
+      <span class="legend-part">
+        <span class="swatch raises" /> raised the output
+      </span>{' '}
+      <span class="legend-part">
+        <span class="swatch lowers" /> lowered it
+      </span>
     </p>
   )
 }

@@ -35,7 +35,6 @@ export function ResultPanel({ read }: { read: DecisionRead }) {
         <Notice tone="limit">
           <p>
             <strong>No decision.</strong> {refusal.message}
-            {refusal.about !== null && <> ({refusal.about})</>}
           </p>
           <p class="small">{refusal.code} · a refusal does not mean that the patient is well</p>
         </Notice>

@@ -7,7 +7,7 @@ import { methodText } from '../words/terms.ts'
 
 /** What the maker says of the model: whom it is for, whom it is not for, and how it was measured. */
 export function CardPanel({ release }: { release: ModelRelease }) {
-  const { threshold, explanation, regulatory, validation } = release
+  const { explanation, regulatory, validation } = release
   const identity = [regulatory.udiDi, regulatory.clearance, regulatory.pccp].filter((part) => part !== null)
   return (
     <Panel title="Card">
@@ -16,12 +16,7 @@ export function CardPanel({ release }: { release: ModelRelease }) {
           ['Population', release.population],
           ['Not for', release.contraindications.join(' ')],
           ['Wards', release.wards.join(', ')],
-          [
-            'Alerts',
-            threshold === null
-              ? 'none: there is no threshold'
-              : `${threshold.output} from ${numberText(threshold.alertAt)}, until below ${numberText(threshold.clearBelow)}`,
-          ],
+          ['Alerts', alertsText(release)],
           [
             'Alerts per 100 patient-days',
             validation.alertsPer100PatientDays === null ? undefined : numberText(validation.alertsPer100PatientDays),
@@ -55,6 +50,13 @@ export function CardPanel({ release }: { release: ModelRelease }) {
   )
 }
 
+function alertsText({ threshold, outputs }: ModelRelease): string {
+  if (threshold === null) return 'none: there is no threshold'
+  const output = outputs.find(({ name }) => name === threshold.output)
+  const shown = output?.role === 'probability' ? percentText : numberText
+  return `“${output?.display ?? threshold.output}” from ${shown(threshold.alertAt)}, until below ${shown(threshold.clearBelow)}`
+}
+
 function Metrics({ metrics }: { metrics: ModelRelease['validation']['metrics'] }) {
   return (
     <Scrolling label="How the model was measured">
@@ -74,7 +76,9 @@ function Metrics({ metrics }: { metrics: ModelRelease['validation']['metrics'] }
             <tr key={`${name} ${on}`}>
               <th scope="row">{name}</th>
               <td class="number">{numberText(value)}</td>
-              <td>{low === null || high === null ? '–' : `${numberText(low)} to ${numberText(high)}`}</td>
+              <td class="interval">
+                {low === null || high === null ? '–' : `${numberText(low)} to ${numberText(high)}`}
+              </td>
               <td>{on}</td>
             </tr>
           ))}

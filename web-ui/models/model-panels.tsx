@@ -9,7 +9,7 @@ import { ProviderFacts } from '../parts/provider-facts.tsx'
 import { useLoaded } from '../parts/use-loaded.ts'
 import { bytesText, countText, numberText } from '../words/numbers.ts'
 import { statusText } from '../words/terms.ts'
-import { momentText } from '../words/times.ts'
+import { momentText, spanText } from '../words/times.ts'
 import { CardPanel } from './card-panel.tsx'
 import { InputsOfModel } from './inputs-of-model.tsx'
 import type { Summary } from './slot-list.tsx'
@@ -38,7 +38,7 @@ export function ModelPanels({ slot, summary, ended }: ModelPanelsProps) {
     <>
       <Panel
         title={summary?.display ?? slot}
-        aside={value?.worker && <StateBadge state={value.worker.state} fault={null} />}
+        aside={value?.worker && fault === undefined && <StateBadge state={value.worker.state} fault={null} />}
       >
         {summary === undefined && value === undefined && <Notice>There is no model in the slot {slot}.</Notice>}
         {fault !== undefined && <FaultNotice fault={fault} what="the details of the model" />}
@@ -79,10 +79,10 @@ function SummaryFacts({ summary, detail }: { summary: Summary; detail: ModelDeta
   return (
     <Facts
       facts={[
-        ['Runs', `${summary.modelId} ${summary.version ?? '–'}`],
+        ['Runs', summary.version === null ? 'nothing' : `${summary.modelId} ${summary.version}`],
         ['Status', summary.clinicalStatus === null ? undefined : statusText(summary.clinicalStatus)],
         ['Intended use', summary.intendedUse],
-        ['A result holds', summary.validityMinutes === null ? undefined : `${summary.validityMinutes} min`],
+        ['A result holds', summary.validityMinutes === null ? undefined : spanText(summary.validityMinutes * 60_000)],
         ['Package', summary.packageHash === null ? undefined : <Hash key="hash" hex={summary.packageHash} />],
         ['Release counter', release?.releaseCounter],
         ['Memory', release && bytesText(release.memoryBytes)],

@@ -13,16 +13,19 @@ export function SlotList({ models, chosen }: { models: readonly Summary[]; chose
           <a href={modelLink(model.slot)} aria-current={model.slot === chosen ? 'true' : undefined}>
             <strong>{model.display ?? model.slot}</strong>
             <span class="sub">
-              {model.slot} {model.version}
+              {[model.display === null ? '' : model.slot, model.version].filter(Boolean).join(' ')}
               {model.clinicalStatus !== null && <> · {statusText(model.clinicalStatus)}</>}
             </span>
-            <Badge tone={model.state === 'active' ? (model.fault === null ? 'ok' : 'limit') : 'stop'}>
-              {model.state === 'active' ? (model.fault === null ? 'Active' : 'Active, with a fault') : 'Does not run'}
-            </Badge>
+            <SlotState model={model} />
             {model.candidate !== null && <Badge>{model.candidate.version} proven</Badge>}
           </a>
         </li>
       ))}
     </ul>
   )
+}
+
+function SlotState({ model: { state, fault } }: { model: Summary }) {
+  if (state !== 'active') return <Badge tone="stop">Does not run</Badge>
+  return fault === null ? <Badge tone="ok">Active</Badge> : <Badge tone="limit">Active, with a fault</Badge>
 }

@@ -3,7 +3,7 @@ import { useLive } from '../page/box.ts'
 import { Icon, type IconName } from '../parts/icon.tsx'
 import { FaultNotice, Notice } from '../parts/notice.tsx'
 import { Panel } from '../parts/panel.tsx'
-import { momentText } from '../words/times.ts'
+import { clockText, momentText } from '../words/times.ts'
 
 const words: Readonly<Record<Alarm['severity'], string>> = {
   stop: 'Does not decide',
@@ -14,12 +14,15 @@ const icons: Readonly<Record<Alarm['severity'], IconName>> = { stop: 'stop', lim
 
 /** What is wrong, and what a person does about it. */
 export function AlarmsPanel() {
-  const { health, healthFault } = useLive()
+  const { health, healthFault, heardAtMs } = useLive()
   const alarms = health?.alarms ?? []
   return (
     <Panel title="Alarms" aside={health !== undefined && <span class="count">{alarms.length}</span>}>
       {healthFault !== undefined && <FaultNotice fault={healthFault} what="the alarms" />}
-      {health !== undefined && alarms.length === 0 && <Notice tone="ok">No alarm.</Notice>}
+      {health !== undefined && healthFault === undefined && alarms.length === 0 && <Notice tone="ok">No alarm.</Notice>}
+      {healthFault !== undefined && heardAtMs !== undefined && alarms.length > 0 && (
+        <p class="small">These were so at {clockText(heardAtMs)}.</p>
+      )}
       <ul class="alarms" aria-live="polite">
         {alarms.map((alarm) => (
           <AlarmRow key={`${alarm.code} ${alarm.slot} ${alarm.text}`} alarm={alarm} />

@@ -19,11 +19,7 @@ export function LiveRow({ decision, hasReadings }: { decision: ShownDecision; ha
           {clinicalStatus === 'advisory' ? '' : ` · ${statusText(clinicalStatus)}`}
         </span>
       </td>
-      {hasReadings && (
-        <td class="patient">
-          {read === null ? '–' : <a href={decisionLink(read.decisionId)}>{read.subjectPseudonym}</a>}
-        </td>
-      )}
+      {hasReadings && <td class="patient">{read === null ? '–' : <DecisionLink decision={decision} read={read} />}</td>}
       <td class="reason">
         <OutcomeBadge decision={decision} />
         <span class="sub">{reasonOf(decision)}</span>
@@ -32,6 +28,21 @@ export function LiveRow({ decision, hasReadings }: { decision: ShownDecision; ha
         {durationText(timings.totalUs ?? 0)}
       </td>
     </tr>
+  )
+}
+
+/** Read out alone, as in a list of links, a pseudonym would not tell one decision of a patient from the next (WCAG 2.4.9). */
+function DecisionLink({
+  decision: { at, display },
+  read: { decisionId, subjectPseudonym },
+}: {
+  decision: ShownDecision
+  read: NonNullable<ShownDecision['read']>
+}) {
+  return (
+    <a href={decisionLink(decisionId)} aria-label={`${subjectPseudonym}, ${display}, ${clockText(at)}`}>
+      {subjectPseudonym}
+    </a>
   )
 }
 
@@ -55,8 +66,7 @@ function OutcomeBadge({ decision: { outcome, alert } }: { decision: ShownDecisio
 function reasonOf({ refusal, read, display }: ShownDecision): string {
   // The model stands in its own column: its name in front of every narrative is left out.
   if (read !== null) return read.narrative.replace(`${display}: `, '')
-  if (refusal === null) return ''
-  return refusal.about === null ? refusal.message : `${refusal.message} (${refusal.about})`
+  return refusal?.message ?? ''
 }
 
 export function lapsText(timings: Readonly<Record<string, number>>): string {

@@ -2,6 +2,7 @@ import type { ModelsAnswerBody } from '../../runtime/http/contract.ts'
 import type { Health } from '../api/answers.ts'
 import { useLive } from '../page/box.ts'
 import { modelLink } from '../page/route.ts'
+import { useTick } from '../page/tick.ts'
 import { Badge } from '../parts/facts.tsx'
 import { Icon } from '../parts/icon.tsx'
 import { FaultNotice, Notice } from '../parts/notice.tsx'
@@ -9,14 +10,17 @@ import { Panel } from '../parts/panel.tsx'
 import { Scrolling } from '../parts/scrolling.tsx'
 import type { Loaded } from '../parts/use-loaded.ts'
 import { statusText } from '../words/terms.ts'
-import { decides } from './verdict.ts'
+import { clockText } from '../words/times.ts'
+import { decides, verdictOf } from './verdict.ts'
 
 type ModelHealth = Health['models'][number]
 type Summary = ModelsAnswerBody['models'][number]
 
 /** Model by model: does it decide, which release, on what. */
 export function ModelsPanel({ models }: { models: Loaded<ModelsAnswerBody> }) {
-  const { health, healthFault } = useLive()
+  const view = useLive()
+  const { health, healthFault, heardAtMs } = view
+  const isSilent = verdictOf(view, useTick()).fitness === 'silent'
   return (
     <Panel title="Model by model">
       {health === undefined && healthFault === undefined && <p class="loading">Asking for the models …</p>}
@@ -26,12 +30,23 @@ export function ModelsPanel({ models }: { models: Loaded<ModelsAnswerBody> }) {
       {health?.models.length === 0 && (
         <Notice>No model is installed. An engineer installs one on the page Models.</Notice>
       )}
-      {health !== undefined && health.models.length > 0 && <ModelTable health={health} models={models} />}
+      {health !== undefined && isSilent && heardAtMs !== undefined && (
+        <Notice tone="stop">The box is silent. What follows was so at {clockText(heardAtMs)}.</Notice>
+      )}
+      {health !== undefined && health.models.length > 0 && (
+        <ModelTable health={health} models={models} isSilent={isSilent} />
+      )}
     </Panel>
   )
 }
 
-function ModelTable({ health, models }: { health: Health; models: Loaded<ModelsAnswerBody> }) {
+interface ModelTableProps {
+  readonly health: Health
+  readonly models: Loaded<ModelsAnswerBody>
+  readonly isSilent: boolean
+}
+
+function ModelTable({ health, models, isSilent }: ModelTableProps) {
   const summaries = new Map(models.value?.models.map((summary) => [summary.slot, summary]))
   return (
     <>
@@ -53,7 +68,7 @@ function ModelTable({ health, models }: { health: Health; models: Loaded<ModelsA
           </thead>
           <tbody>
             {health.models.map((model) => (
-              <ModelRow key={model.slot} model={model} summary={summaries.get(model.slot)} />
+              <ModelRow key={model.slot} model={model} summary={summaries.get(model.slot)} isSilent={isSilent} />
             ))}
           </tbody>
         </table>
@@ -62,7 +77,13 @@ function ModelTable({ health, models }: { health: Health; models: Loaded<ModelsA
   )
 }
 
-function ModelRow({ model, summary }: { model: ModelHealth; summary: Summary | undefined }) {
+interface ModelRowProps {
+  readonly model: ModelHealth
+  readonly summary: Summary | undefined
+  readonly isSilent: boolean
+}
+
+function ModelRow({ model, summary, isSilent }: ModelRowProps) {
   const { slot, state, restarts, provider } = model
   const status = summary?.clinicalStatus ?? null
   return (
@@ -70,13 +91,12 @@ function ModelRow({ model, summary }: { model: ModelHealth; summary: Summary | u
       <th scope="row">
         <a href={modelLink(slot)}>{summary?.display ?? slot}</a>
         <span class="sub">
-          {slot}
-          {status !== null && <> · {statusText(status)}</>}
+          {[summary?.display == null ? '' : slot, status === null ? '' : statusText(status)]
+            .filter(Boolean)
+            .join(' · ')}
         </span>
       </th>
-      <td>
-        <StateBadge state={state} fault={summary?.fault ?? null} />
-      </td>
+      <td>{isSilent ? <StateBefore state={state} /> : <StateBadge state={state} fault={summary?.fault ?? null} />}</td>
       <td>
         {summary?.version ?? '–'}
         {summary?.candidate != null && <span class="sub">{summary.candidate.version} proven, waits</span>}
@@ -87,25 +107,37 @@ function ModelRow({ model, summary }: { model: ModelHealth; summary: Summary | u
   )
 }
 
-const stateWords: Readonly<Record<ModelHealth['state'], string>> = {
-  ready: 'Decides',
-  busy: 'Decides',
-  starting: 'Being loaded and proven',
-  'waiting-to-restart': 'Waits to start again',
-  unloaded: 'Not asked for long; the next request loads it',
-  stopped: 'Stopped',
-  unavailable: 'Does not run',
+const stateWords: Readonly<Record<ModelHealth['state'], readonly [word: string, more: string]>> = {
+  ready: ['Decides', ''],
+  busy: ['Decides', ''],
+  starting: ['Starting', 'It is loaded and proves itself.'],
+  'waiting-to-restart': ['Waiting', 'It starts again soon.'],
+  unloaded: ['Decides', 'Not asked for long: the next request loads it.'],
+  stopped: ['Stopped', ''],
+  unavailable: ['Does not run', ''],
 }
 
 export function StateBadge({ state, fault }: { state: ModelHealth['state']; fault: string | null }) {
   const isFit = decides(state)
   const tone = isFit ? (fault === null ? 'ok' : 'limit') : state === 'starting' ? 'limit' : 'stop'
+  const [word, more] = stateWords[state]
   return (
     <>
       <Badge tone={tone}>
-        <Icon name={tone} /> {stateWords[state]}
+        <Icon name={tone} /> {word}
       </Badge>
-      {fault !== null && <span class="sub">{fault}</span>}
+      {more !== '' && <span class="sub">{more}</span>}
+      {fault !== null && state !== 'starting' && <span class="sub code">{fault}</span>}
+    </>
+  )
+}
+
+/** Of a box that is silent nobody knows whether a model decides: what it said last is never shown as if it were so. */
+function StateBefore({ state }: { state: ModelHealth['state'] }) {
+  return (
+    <>
+      <Badge>Not known</Badge>
+      <span class="sub">before: {stateWords[state][0].toLowerCase()}</span>
     </>
   )
 }

@@ -30,6 +30,14 @@ describe('the page Now', () => {
     expect(await brain.textContent()).toContain('Does not run')
   })
 
+  it('keeps the head of the page on one line on a tablet held upright', async () => {
+    const { page } = await pages.visit('data', '#/models', { role: 'engineer', size: 'upright' })
+    await page.locator('.verdict-mark').waitFor()
+    await page.locator('.who strong').waitFor()
+    const [brand, theme] = await Promise.all(['.brand', '.theme'].map((place) => page.locator(place).boundingBox()))
+    expect(theme!.y).toBeLessThan(brand!.y + brand!.height)
+  })
+
   it('follows the box when it gets well, without being asked', async () => {
     const { page } = await pages.visit('data', '', { role: 'clinician' })
     await page.getByText('Fit for use, with faults').first().waitFor()
@@ -45,10 +53,25 @@ describe('the page Now', () => {
     await pages.stub.stop()
     await page.locator('.verdict-title', { hasText: 'Not fit for use: no verdict' }).waitFor({ timeout: 25_000 })
     await page.getByText('The live list has stopped.').waitFor()
+    // What was so before is never shown as if it were so.
+    const models = page.getByRole('region', { name: 'Model by model' })
+    await models.getByText('The box is silent.').waitFor()
+    expect(await models.locator('.tone-ok').count()).toBe(0)
+    expect(await models.getByText('Not known').count()).toBe(await models.locator('tbody tr').count())
+    expect(await page.getByRole('region', { name: 'Alarms' }).textContent()).toMatch(/These were so at \d\d:/)
     await pages.stub.listen(port)
     await page.getByText('Fit for use, with faults').first().waitFor({ timeout: 20_000 })
     await page.getByText('The live list has stopped.').waitFor({ state: 'hidden', timeout: 20_000 })
   }, 80_000)
+
+  it('does not say that there is no alarm while it cannot know', async () => {
+    pages.stub.answers.health = wellHealth
+    const { page } = await pages.visit('data', '', { role: 'engineer', expectsRefusals: true })
+    await page.getByText('No alarm.').waitFor()
+    pages.stub.mode = 'failing'
+    await page.getByText('Could not get the alarms.').waitFor({ timeout: TEN_SECONDS })
+    expect(await page.getByText('No alarm.').count()).toBe(0)
+  }, 30_000)
 
   it('shows decisions as they are made, with reason and latency, and holds still when it is told to', async () => {
     const { page } = await pages.visit('data', '', { role: 'clinician' })
@@ -56,6 +79,7 @@ describe('the page Now', () => {
     const rows = live.locator('tbody tr')
     await rows.nth(13).waitFor()
     expect(await rows.first().textContent()).toMatch(/P-[\s\S]*\d ms/)
+    expect(await live.getByRole('link').first().getAttribute('aria-label')).toMatch(/^P-\S+, .+, \d\d:\d\d:\d\d$/)
     pages.stub.emit()
     await rows.nth(14).waitFor()
     await live.getByRole('button', { name: 'Hold still' }).click()
@@ -75,6 +99,7 @@ describe('the page Now', () => {
     expect(text).toContain('too old to decide on')
     expect(text).not.toContain('Patient')
     for (const pseudonym of PSEUDONYMS) expect(text).not.toContain(pseudonym)
+    expect(text).not.toMatch(/\((\S+)\) \(\1\)/)
     expect(await live.getByRole('link').count()).toBe(0)
   })
 

@@ -233,7 +233,7 @@ export function refusedRead(): DecisionRead {
       refusal: {
         code: 'input_stale',
         about: 'respiratory-rate',
-        message: 'The newest observation is too old to decide on.',
+        message: 'The newest observation is too old to decide on. (respiratory-rate)',
       },
       assessment: null,
       flags: [],

@@ -14,7 +14,8 @@ const written: Readonly<Record<string, string>> = {
   '10*9/L': '10⁹/L',
   'umol/L': 'µmol/L',
   'ug/L': 'µg/L',
-  '[pH]': 'pH',
+  // The name of the input says pH already.
+  '[pH]': '',
 }
 
 export function unitText(code: string | null): string {
