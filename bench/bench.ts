@@ -15,7 +15,7 @@ import { startBareServer } from './bare-server.ts'
 import type { BenchModel } from './bench-model.ts'
 import { type Devices, issueClients, openDevices } from './clients.ts'
 import { measureCommits } from './commits.ts'
-import { type LatencyResult, measureDecisions } from './latency.ts'
+import { type LatencyBench, type LatencyResult, measureDecisions } from './latency.ts'
 import { measureMemory } from './memory.ts'
 import { type MixedLoadResult, measureMixedLoad } from './mixed-load.ts'
 import { madeUpImaging } from './models/made-up-imaging.ts'
@@ -110,7 +110,8 @@ async function measureBox(
     }
     try {
       const summaries = await connectAll(devices, models)
-      const latency = await latencies(models, summaries, devices, threads, options, progress)
+      const pids = { runtimePid: runtime.pid, bareServerPid: bareServer.pid }
+      const latency = await latencies(models, summaries, devices, { threads, ...pids }, options, progress)
       const memory = measureMemory(runtime.pid)
       const bareServerMemory = measureMemory(bareServer.pid)
       const mixedLoad = await mixed(references, imaging, summaries, devices, options, progress)
@@ -169,13 +170,13 @@ async function latencies(
   models: readonly BenchModel[],
   summaries: Summaries,
   { bedside, bareServer }: AllDevices,
-  threads: number,
+  measured: Pick<LatencyBench, 'threads' | 'runtimePid' | 'bareServerPid'>,
   { form, decisions }: BenchOptions,
   progress: Progress,
 ): Promise<LatencyResult[]> {
   const { lanes, rounds, roundMs } = forms[form]
   const callsPerRound = Math.ceil(decisions / rounds)
-  const bench = { runtime: bedside, bareServer, threads, rounds, roundMs, callsPerRound }
+  const bench = { runtime: bedside, bareServer, ...measured, rounds, roundMs, callsPerRound }
   const results: LatencyResult[] = []
   for (const model of models) {
     for (const concurrency of lanes) {

@@ -3,6 +3,7 @@ import type { DecisionAnswer } from '../runtime/decisions/types.ts'
 import { bareBody } from './bare-server.ts'
 import { type BenchModel, modelBytes } from './bench-model.ts'
 import type { Devices } from './clients.ts'
+import { processorMs } from './processor-time.ts'
 import { openRawSession } from './raw-session.ts'
 import { callsPerRound, type Latency, measureLatency, median, medianLatency, REFUSED } from './statistics.ts'
 
@@ -24,6 +25,9 @@ export interface LatencyResult {
   /** Decisions a second as a share of raw runs a second, and of the bare server's answers. */
   readonly ofRaw: number
   readonly ofServer: number
+  /** Processor time of one answer, in milliseconds: of the bare server, and of the runtime with its workers. Medians of the rounds. */
+  readonly bareServerCpuMs: number
+  readonly decisionCpuMs: number
   /** Median of each lap inside the runtime, in microseconds. */
   readonly laps: Readonly<Record<string, number>>
   /** decision p50 − the median of all laps together: HTTP, TLS, JSON, the commit, and the client. */
@@ -34,6 +38,8 @@ export interface LatencyResult {
 export interface LatencyBench {
   readonly runtime: Devices
   readonly bareServer: Devices
+  readonly runtimePid: number
+  readonly bareServerPid: number
   readonly threads: number
   readonly rounds: number
   /** Calls of one round, when they fit into its time. */
@@ -55,20 +61,27 @@ export async function measureDecisions(
   const session = await openRawSession(modelBytes(model.draft), model.tensors, bench.threads)
   try {
     const ways = [session.runOnly, bareCall(model, bench.bareServer), decisionCall(model, summary, bench.runtime, laps)]
+    const pids = [process.pid, bench.bareServerPid, bench.runtimePid]
     const counts: number[] = []
     for (const way of ways) counts.push(await warmedCount(way, concurrency, bench))
     laps.clear()
     const rounds: Latency[][] = ways.map(() => [])
+    const cpuMs: number[][] = ways.map(() => [])
     for (let round = 0; round < bench.rounds; round++) {
-      for (const [index, way] of ways.entries())
-        rounds[index]?.push(await measureLatency(counts[index] ?? 1, concurrency, way))
+      for (const [index, way] of ways.entries()) {
+        const beforeMs = processorMs(pids[index] ?? 0)
+        const latency = await measureLatency(counts[index] ?? 1, concurrency, way)
+        rounds[index]?.push(latency)
+        cpuMs[index]?.push((processorMs(pids[index] ?? 0) - beforeMs) / latency.answered)
+      }
     }
+    const [, bareServerCpuMs = Number.NaN, decisionCpuMs = Number.NaN] = cpuMs.map(median)
     const [raw, bareServer, decision] = rounds.map(medianLatency) as [Latency, Latency, Latency]
     const requestBytes = JSON.stringify(model.body(summary, 0)).length
     const medians = Object.fromEntries([...laps].map(([name, values]) => [name, median(values)]))
     const outsideMs = decision.p50Ms - (medians.totalUs ?? Number.NaN) / 1000
-    const figures = { requestBytes, ...compared(raw, bareServer, decision), laps: medians, outsideMs }
-    return { model: model.name, concurrency, ...figures }
+    const figures = { requestBytes, ...compared(raw, bareServer, decision), bareServerCpuMs, decisionCpuMs }
+    return { model: model.name, concurrency, ...figures, laps: medians, outsideMs }
   } finally {
     await session.close()
   }

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { allProcesses, residentBytes } from '../demo/process-tree.ts'
+import { allProcesses, familyOf, residentBytes } from '../demo/process-tree.ts'
 
 export interface ProcessMemory {
   readonly process: string
@@ -26,9 +26,7 @@ export function processKind(command: string): string {
 /** Resident memory of a process and of all that it has started, the largest first within each kind. */
 export function measureMemory(root: number): ProcessMemory[] {
   const all = allProcesses()
-  const children = Map.groupBy(all, ({ parent }) => parent)
-  const family = (pid: number): number[] => [pid, ...(children.get(pid) ?? []).flatMap((child) => family(child.pid))]
-  const found = family(root).flatMap((pid) => {
+  const found = familyOf(root, all).flatMap((pid) => {
     const resident = residentBytes(pid)
     if (resident === undefined) return []
     const command = all.find((entry) => entry.pid === pid)?.command ?? ''

@@ -48,8 +48,8 @@ export function reportText(report: BenchReport): string {
     ]),
     ...latency.map(latencyRow),
     '',
-    'Answers a second, and decisions as a share of both',
-    row(['model', 'lanes', 'raw', 'bare server', 'decisions', 'of raw', 'of bare']),
+    'Answers a second, decisions as a share of both, and processor time of one answer (the runtime with its workers)',
+    row(['model', 'lanes', 'raw', 'bare server', 'decisions', 'of raw', 'of bare', 'bare CPU', 'CPU']),
     ...latency.map(throughputRow),
     '',
     'Where the time of a decision goes (median µs inside the runtime; the rest is HTTP, TLS, JSON, the commit and the client)',
@@ -83,9 +83,11 @@ function latencyRow({ model, concurrency, raw, bareServer, decision, addedP50Ms,
   return row([model, String(concurrency), ...p50, ...p99, whole(decision.refused)])
 }
 
-function throughputRow({ model, concurrency, raw, bareServer, decision, ofRaw, ofServer }: LatencyResult): string {
+function throughputRow(result: LatencyResult): string {
+  const { model, concurrency, raw, bareServer, decision, ofRaw, ofServer, bareServerCpuMs, decisionCpuMs } = result
   const rates = [raw, bareServer, decision].map(({ perSecond }) => whole(perSecond))
-  return row([model, String(concurrency), ...rates, ratio(ofRaw), ratio(ofServer)])
+  const shares = [ratio(ofRaw), ratio(ofServer), ms(bareServerCpuMs), ms(decisionCpuMs)]
+  return row([model, String(concurrency), ...rates, ...shares])
 }
 
 function boxLines({ mixedLoad, memory, bareServerMemory, starts, commits, packageOpen }: BenchReport): string[] {

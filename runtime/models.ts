@@ -14,6 +14,7 @@ import type { RuntimeConfig } from './config.ts'
 import { activationMethods } from './decisions/activation-methods.ts'
 import type { RaisedAlarm } from './decisions/alarms.ts'
 import { changeBudget, refusalBudget } from './decisions/budget.ts'
+import { loadingOrder } from './decisions/loading-order.ts'
 import { type ActivationPoint, ModelActivation } from './decisions/model-activation.ts'
 import { newerImageVersion } from './decisions/newer-targets.ts'
 import { RefusalRecord } from './decisions/refusal-record.ts'
@@ -93,7 +94,7 @@ export async function startModels(
     const channel = await serveChannel({ path, access: 'group', handlers, maxMessageBytes: MAX_MESSAGE_BYTES, log })
     started.defer(() => channel.close())
   }
-  const loaded = activation.load([...slots])
+  const loaded = activation.load(loadingOrder([...slots], store))
   started.defer(async () => {
     await activation.stop()
     await loaded

@@ -15,8 +15,8 @@ export function exampleResult(
   ways: readonly [number, number, number],
 ): LatencyResult {
   const [raw, bareServer, decision] = ways.map((msEach) => latency(msEach)) as [Latency, Latency, Latency]
-  const figures = { ...compared(raw, bareServer, decision), laps: { guardUs: 100, totalUs: 900 }, outsideMs: 1 }
-  return { model, concurrency, requestBytes: 1000, ...figures }
+  const figures = { ...compared(raw, bareServer, decision), bareServerCpuMs: 2, decisionCpuMs: 3 }
+  return { model, concurrency, requestBytes: 1000, ...figures, laps: { guardUs: 100, totalUs: 900 }, outsideMs: 1 }
 }
 
 export function exampleReport(changes: Partial<BenchReport> = {}): BenchReport {

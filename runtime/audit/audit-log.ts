@@ -1,7 +1,9 @@
 import { type Checkpoint, openCheckpoint } from '../../device/checkpoint/checkpoint.ts'
 import type { Verifier } from '../../device/crypto/signing.ts'
 import type { JsonObject } from '../../device/platform/canonical-json.ts'
+import { bodyInFull } from '../storage/body-file.ts'
 import { type Database, openDatabase } from '../storage/database.ts'
+import { StorageError } from '../storage/errors.ts'
 import { createLeafSearch, type LeafSearch, type StoredLeaf } from '../storage/leaf-search.ts'
 import { openBody, type SealedBody } from '../storage/sealed-body.ts'
 import { findPseudonym, openSubjectKeys, verifySubjectKey } from '../storage/subjects.ts'
@@ -125,7 +127,9 @@ function describeLog(
     open: (sealed, committed) => {
       const key = keys.keyOf(sealed.subject)
       if (key === undefined) return undefined
-      const { body, commitment, salt } = openBody(sealed, key)
+      const whole = bodyInFull(sealed, database.path)
+      if (whole === undefined) throw new StorageError('storage_body_damaged')
+      const { body, commitment, salt } = openBody(whole, key)
       if (commitment !== committed.body) throw new AuditError('audit_log_damaged')
       const { id, subject, about, content } = body
       const record = { ...(about === undefined ? {} : { about }), content, id, subject }

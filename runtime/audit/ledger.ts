@@ -5,6 +5,7 @@ import type { Signer, Verifier } from '../../device/crypto/signing.ts'
 import type { Clock } from '../../device/platform/clock.ts'
 import { errorCode } from '../../device/platform/errors.ts'
 import type { Log } from '../../device/platform/log.ts'
+import { type BodyFile, createBodyFile, LARGE_BODY_BYTES } from '../storage/body-file.ts'
 import type { Database } from '../storage/database.ts'
 import { RowRefused, StorageError } from '../storage/errors.ts'
 import { createEvidenceStore, type EvidenceStore } from '../storage/evidence-store.ts'
@@ -96,6 +97,9 @@ class GroupLedger implements LedgerHandle {
   readonly #register: SubjectRegister
   readonly #writer: EvidenceWriter
   readonly #wal: WalKeeper
+  readonly #large: BodyFile
+  /** Entries whose record is being written beside the database. */
+  readonly #settingDown = new Set<Promise<Entry>>()
   readonly #kept: KeptCheckpoint | undefined
   #head: LogHead
   /** After a failed write the database says where the log ends. */
@@ -109,6 +113,7 @@ class GroupLedger implements LedgerHandle {
     this.#head = head
     this.#register = subjects
     this.#writer = createEvidenceWriter(options.database, subjects)
+    this.#large = createBodyFile(options.database.path)
     this.#wal = createWalKeeper(options.database, options.log)
     this.#kept =
       options.keptCheckpoint === undefined ? undefined : createKeptCheckpoint(options.keptCheckpoint, options.log)
@@ -118,10 +123,11 @@ class GroupLedger implements LedgerHandle {
 
   async commit(evidence: Evidence): Promise<AuditPosition> {
     if (this.#isClosed) throw new StorageError('storage_closed')
-    if (this.#queue.length >= (this.#options.maxQueue ?? MAX_QUEUE)) {
+    if (this.#queue.length + this.#settingDown.size >= (this.#options.maxQueue ?? MAX_QUEUE)) {
       throw new StorageError('storage_busy', { retryAfterMs: BUSY_RETRY_MS })
     }
-    const entry = this.#prepare(evidence)
+    const prepared = this.#prepare(evidence)
+    const entry = isLarge(prepared) ? await this.#setDown(prepared) : prepared
     const position = new Promise<AuditPosition>((resolve, reject) => this.#queue.push({ entry, resolve, reject }))
     this.#flushing ??= this.#flush()
     return position
@@ -134,7 +140,11 @@ class GroupLedger implements LedgerHandle {
   async close(): Promise<void> {
     if (this.#isClosed) return
     this.#isClosed = true
+    await Promise.allSettled(this.#settingDown)
+    // Those that were being written stand in the queue now, a turn later.
+    await new Promise((resolve) => setImmediate(resolve))
     await this.#flushing
+    await this.#large.close()
     this.#kept?.close()
     this.#wal.close()
     this.#register.wipe()
@@ -146,6 +156,23 @@ class GroupLedger implements LedgerHandle {
       return prepareEntry(evidence, this.#register, this.#options.randomness)
     } catch (error) {
       throw asStorageError(error, this.#options.database.path)
+    }
+  }
+
+  /** Durable before its row is written: a row never speaks of bytes that are not there. */
+  async #setDown(entry: LargeEntry): Promise<Entry> {
+    const { body, bytes } = entry
+    const written = this.#large.append(body.row.sealed).then((place) => {
+      const row = { ...body.row, sealed: place }
+      return { ...entry, body: { ...body, row }, bytes: bytes - body.row.sealed.length + place.length }
+    })
+    this.#settingDown.add(written)
+    try {
+      return await written
+    } catch (error) {
+      throw asStorageError(error, this.#options.database.path)
+    } finally {
+      this.#settingDown.delete(written)
     }
   }
 
@@ -205,6 +232,12 @@ class GroupLedger implements LedgerHandle {
     this.#kept?.offer(note)
     return rows.map(({ leaf }) => ({ origin, leafIndex: leaf.index, leafHash: Buffer.from(leaf.hash).toString('hex') }))
   }
+}
+
+type LargeEntry = Entry & { readonly body: NonNullable<Entry['body']> }
+
+function isLarge(entry: Entry): entry is LargeEntry {
+  return entry.body !== undefined && entry.body.row.sealed.length >= LARGE_BODY_BYTES
 }
 
 /** Gives entries their place in the log. `at` is the wall clock as it stands, even when it was set back. */

@@ -1,5 +1,6 @@
 import { type Checkpoint, openCheckpoint } from '../../device/checkpoint/checkpoint.ts'
 import type { Verifier } from '../../device/crypto/signing.ts'
+import { bodyInFull } from '../storage/body-file.ts'
 import type { Database } from '../storage/database.ts'
 import type { SealedBody } from '../storage/sealed-body.ts'
 import { asStorageError } from '../storage/sqlite-errors.ts'
@@ -104,7 +105,7 @@ async function walkRows(
   for (const row of options.database.prepare<JoinedRow>(ROWS).iterate()) {
     const walked = walk.step(row)
     const isTrusted = walked.isClean && !walk.isBroken
-    bodies.step(row.idx, { leaf: walked.leaf, isClean: isTrusted }, bodyOf(row), walk.proven)
+    bodies.step(row.idx, { leaf: walked.leaf, isClean: isTrusted }, bodyOf(row, options.database), walk.proven)
     firstAt ??= walked.leaf?.at ?? null
     lastAt = walked.leaf?.at ?? lastAt
     kept?.look(walk)
@@ -116,8 +117,9 @@ async function walkRows(
   return { firstAt, lastAt }
 }
 
-function bodyOf(row: JoinedRow): SealedBody | undefined {
-  return row.id === null ? undefined : { ...row, id: row.id }
+/** One whose bytes are gone from the file beside the database is as missing as one without a row. */
+function bodyOf(row: JoinedRow, { path }: Database): SealedBody | undefined {
+  return row.id === null ? undefined : bodyInFull({ ...row, id: row.id }, path)
 }
 
 /** Reads the checkpoints beside the leaves, in the order of their sizes. */

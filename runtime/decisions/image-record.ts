@@ -54,11 +54,14 @@ export interface GateRecord {
 /** All tensors of one record together: a decision stays quick to write and to read. */
 const MAX_KEPT_BYTES = 2 * 1024 * 1024
 
+/** A third of the processor time of zlib's own choice, for a sixteenth more bytes (radiographs as float32, 224² and 512²). */
+const DEFLATE_LEVEL = 4
+
 /** @param kept how many bytes of base64 the record holds already */
 export async function keepTensor(tensor: Tensor, kept = 0): Promise<KeptTensor> {
   const bytes = tensorBytes(tensor)
   const { dtype, dims } = tensor
-  const deflated = (await deflate(bytes)).toString('base64')
+  const deflated = (await deflate(bytes, { level: DEFLATE_LEVEL })).toString('base64')
   const fits = kept + deflated.length <= MAX_KEPT_BYTES
   return { dtype, dims, sha256: sha256(bytes).toString('hex'), deflated: fits ? deflated : null }
 }

@@ -1,4 +1,5 @@
 import type { JsonObject } from '../../device/platform/canonical-json.ts'
+import { bodyInFull } from './body-file.ts'
 import type { Database } from './database.ts'
 import { StorageError } from './errors.ts'
 import { leafMember } from './schema.ts'
@@ -89,9 +90,10 @@ export function createEvidenceStore(database: Database, keys: SubjectKeys, origi
   const waiting = database.prepare<{ count: number }>('SELECT count(*) AS count FROM outbox')
   const open = (row: BodyRow): StoredBody => {
     const key = keys.keyOf(row.subject)
-    if (key === undefined) throw new StorageError('storage_body_damaged')
+    const whole = bodyInFull(row, database.path)
+    if (key === undefined || whole === undefined) throw new StorageError('storage_body_damaged')
     const leafHash = Buffer.from(row.hash).toString('hex')
-    return { content: openBody(row, key).body.content, position: { origin, leafIndex: row.idx, leafHash } }
+    return { content: openBody(whole, key).body.content, position: { origin, leafIndex: row.idx, leafHash } }
   }
   return {
     readBody: (id) => {

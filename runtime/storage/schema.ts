@@ -97,4 +97,7 @@ const fewerIndexes: Migration = {
   statements: ['DROP INDEX leaves_client', 'DROP INDEX leaves_model'],
 }
 
-export const migrations: readonly Migration[] = [first, search, changes, fewerIndexes]
+/** No table changes; a release that does not know that records may lie beside the database must not write to it. */
+const bodiesBeside: Migration = { version: 5, statements: [] }
+
+export const migrations: readonly Migration[] = [first, search, changes, fewerIndexes, bodiesBeside]
