@@ -34,6 +34,34 @@ describe('canonical JSON', () => {
     expect(canonicalJson('\u0000\b\t\n\f\r"\\/\u007f\u2028é')).toBe('"\\u0000\\b\\t\\n\\f\\r\\"\\\\/\u007f\u2028é"')
   })
 
+  it('sorts names that are numbers as text, whichever come with them, at every level', () => {
+    expect(canonicalJson({ 10: 1, 9: { 2: 0, 10: [{ b: 1, 3: 2 }] }, '01': 1, a: 1, 1: 1 })).toBe(
+      '{"01":1,"1":1,"10":1,"9":{"10":[{"3":2,"b":1}],"2":0},"a":1}',
+    )
+    const sorted = (value: unknown): string => {
+      if (Array.isArray(value)) return `[${value.map(sorted).join(',')}]`
+      if (typeof value !== 'object' || value === null) return JSON.stringify(value)
+      const members = Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1))
+      return `{${members.map(([name, member]) => `${JSON.stringify(name)}:${sorted(member)}`).join(',')}}`
+    }
+    const name = fc.oneof(
+      fc.constantFrom('0', '9', '10', '4294967294', '4294967296', '-1', '__proto__', 'a', 'Z'),
+      fc.string(),
+    )
+    const { tree } = fc.letrec((tie) => ({
+      tree: fc.oneof(
+        { maxDepth: 4 },
+        fc.constantFrom<unknown>(null, true, 1.5, 'é'),
+        fc.array(tie('tree')),
+        fc.dictionary(name, tie('tree')),
+      ),
+    }))
+    fc.assert(
+      fc.property(tree, (value) => expect(canonicalJson(value)).toBe(sorted(value))),
+      { numRuns: 500 },
+    )
+  })
+
   it('leaves out members that are undefined, and keeps one named __proto__', () => {
     expect(canonicalJson({ a: undefined, b: 1 })).toBe('{"b":1}')
     const parsed = parseCanonical(bytes('{"__proto__":{"a":1}}'))

@@ -10,14 +10,11 @@ const MAX_DEPTH = 64
  * @throws PlatformError json_malformed for what I-JSON (RFC 7493) cannot carry: NaN, infinities, lone surrogates,
  * undefined, functions, nesting beyond 64, and objects of a class (a date or a buffer would lose what it is).
  */
-export function canonicalJson(value: unknown, depth = 0): string {
-  if (depth > MAX_DEPTH) throw new PlatformError('json_malformed', { about: 'nesting' })
-  if (value === null || typeof value === 'boolean') return String(value)
-  if (typeof value === 'number') return canonicalNumber(value)
-  if (typeof value === 'string') return canonicalString(value)
-  if (Array.isArray(value)) return `[${listed(Array.from(value, (item) => canonicalJson(item, depth + 1)))}]`
-  if (isPlainObject(value)) return canonicalObject(value, depth)
-  throw new PlatformError('json_malformed', { about: typeof value })
+export function canonicalJson(value: unknown): string {
+  const order: Order = { isKept: true }
+  const sorted = sortedCopy(value, 0, order)
+  // The writer of the engine is several times quicker than one of ours, and a record is written for every decision.
+  return order.isKept ? JSON.stringify(sorted) : inSortedOrder(sorted)
 }
 
 export function canonicalBytes(value: unknown): Uint8Array {
@@ -42,31 +39,54 @@ export function parseCanonical(bytes: Uint8Array): JsonValue {
   return value
 }
 
-function canonicalNumber(value: number): string {
-  if (!Number.isFinite(value)) throw new PlatformError('json_malformed', { about: 'number' })
-  return JSON.stringify(value)
+/** Whether each object gives its names in the order in which they were put. */
+interface Order {
+  isKept: boolean
 }
 
-function canonicalString(value: string): string {
+/** An object gives such names before all others, by their number; and this one is no member when it is put. */
+const OUT_OF_ORDER = /^(?:\d+|__proto__)$/
+
+function sortedCopy(value: unknown, depth: number, order: Order): JsonValue {
+  if (depth > MAX_DEPTH) throw new PlatformError('json_malformed', { about: 'nesting' })
+  if (value === null || typeof value === 'boolean') return value
+  if (typeof value === 'number' && Number.isFinite(value)) return value
+  if (typeof value === 'string') return wellFormed(value)
+  if (Array.isArray(value)) return Array.from(value, (item) => sortedCopy(item, depth + 1, order))
+  if (isPlainObject(value)) return sortedObject(value, depth, order)
+  throw new PlatformError('json_malformed', { about: typeof value })
+}
+
+function sortedObject(value: Record<string, unknown>, depth: number, order: Order): JsonObject {
+  const sorted: JsonObject = {}
+  for (const name of Object.keys(value).sort()) {
+    const member = value[name]
+    if (member === undefined) continue
+    const copy = sortedCopy(member, depth + 1, order)
+    if (OUT_OF_ORDER.test(wellFormed(name))) {
+      order.isKept = false
+      Object.defineProperty(sorted, name, { value: copy, enumerable: true })
+    } else sorted[name] = copy
+  }
+  return sorted
+}
+
+function wellFormed(value: string): string {
   if (!value.isWellFormed()) throw new PlatformError('json_malformed', { about: 'surrogate' })
-  return JSON.stringify(value)
+  return value
+}
+
+function inSortedOrder(value: JsonValue): string {
+  if (Array.isArray(value)) return `[${value.map(inSortedOrder).join(',')}]`
+  if (value === null || typeof value !== 'object') return JSON.stringify(value)
+  const members = Object.keys(value)
+    .sort()
+    .map((name) => `${JSON.stringify(name)}:${inSortedOrder(value[name] ?? null)}`)
+  return `{${members.join(',')}}`
 }
 
 function isPlainObject(value: unknown): value is Record<string, unknown> {
   if (typeof value !== 'object' || value === null) return false
   const prototype: unknown = Object.getPrototypeOf(value)
   return prototype === null || prototype === Object.prototype
-}
-
-function canonicalObject(value: Record<string, unknown>, depth: number): string {
-  const members = Object.keys(value)
-    .filter((name) => value[name] !== undefined)
-    .sort()
-    .map((name) => `${canonicalString(name)}:${canonicalJson(value[name], depth + 1)}`)
-  return `{${listed(members)}}`
-}
-
-/** By adding, which copies nothing until the whole is written; `join` copies at each level, and a record holds a tensor four levels deep. */
-function listed(parts: readonly string[]): string {
-  return parts.reduce((text, part, index) => (index === 0 ? part : `${text},${part}`), '')
 }
