@@ -57,7 +57,7 @@ describe('canonical JSON', () => {
       ),
     }))
     fc.assert(
-      fc.property(tree, (value) => expect(canonicalJson(value)).toBe(sorted(value))),
+      fc.property(tree, (value) => canonicalJson(value) === sorted(value)),
       { numRuns: 500 },
     )
   })
