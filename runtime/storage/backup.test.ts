@@ -5,6 +5,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -155,6 +156,20 @@ describe('putting a backup back', () => {
     vi.spyOn(process, 'getuid').mockReturnValue(statSync(place).uid + 1)
     expect(() => restoreBackup(at('b'), site('new'))).toThrow(code('storage_restore_account'))
     expect(existsSync(at('new.db'))).toBe(false)
+  })
+
+  it('goes on where a full disk ended it, with the large records there and the database not', async () => {
+    const large = createBodyFile(at('live.db'))
+    await large.append(Buffer.alloc(70_000, 7))
+    await large.close()
+    backUp('b')
+    restoreBackup(at('b'), site('first'))
+    renameSync(at('first.db-bodies'), at('new.db-bodies'))
+    restoreBackup(at('b'), site('new'))
+    expect(rowsIn(at('new.db'))).toBe(3)
+    expect(readFileSync(at('new.db-bodies'))).toEqual(Buffer.alloc(70_000, 7))
+    writeFileSync(at('other.db-bodies'), Buffer.alloc(70_000, 8))
+    expect(() => restoreBackup(at('b'), site('other'))).toThrow(code('storage_restore_occupied'))
   })
 
   it('does not trip over what was left when it was killed before', () => {

@@ -116,14 +116,17 @@ export function restoreBackup(folder: string, { databasePath, checkpointPath }: 
   verifyAccount(dirname(databasePath))
   const lock = acquireInstanceLock(`${databasePath}.lock`)
   try {
+    const bodies = list.files[BACKUP_BODIES]
+    const beside = bodyFilePath(databasePath)
+    // They are put back before the database: what an attempt that a full disk or a kill ended has left is as good as a copy.
+    const areBodiesThere = bodies !== undefined && existsSync(beside) && hashOfFile(beside) === bodies
     // A write-ahead log beside another database would be played into it.
-    for (const suffix of ['', '-wal', '-shm', '-journal', '-bodies'])
-      if (existsSync(`${databasePath}${suffix}`))
-        throw new StorageError('storage_restore_occupied', { about: `${databasePath}${suffix}` })
+    for (const path of [...['', '-wal', '-shm', '-journal'].map((suffix) => `${databasePath}${suffix}`), beside])
+      if (existsSync(path) && !(path === beside && areBodiesThere))
+        throw new StorageError('storage_restore_occupied', { about: path })
     if (list.files[BACKUP_CHECKPOINT] !== undefined && checkpointPath !== undefined && !existsSync(checkpointPath))
       writeFileAtomic(checkpointPath, readFileBounded(join(folder, BACKUP_CHECKPOINT), MAX_NOTE_BYTES))
-    const bodies = list.files[BACKUP_BODIES]
-    if (bodies !== undefined) copyDurably(join(folder, BACKUP_BODIES), bodyFilePath(databasePath), bodies)
+    if (bodies !== undefined && !areBodiesThere) copyDurably(join(folder, BACKUP_BODIES), beside, bodies)
     copyDurably(join(folder, BACKUP_DATABASE), databasePath, list.files[BACKUP_DATABASE])
     return list
   } catch (cause) {
