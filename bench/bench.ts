@@ -15,10 +15,10 @@ import { startBareServer } from './bare-server.ts'
 import type { BenchModel } from './bench-model.ts'
 import { type Devices, issueClients, openDevices } from './clients.ts'
 import { measureCommits } from './commits.ts'
+import { type ImagingOrder, imagingModel, startImagingLoad } from './imaging-load.ts'
 import { type LatencyBench, type LatencyResult, measureDecisions } from './latency.ts'
 import { measureMemory } from './memory.ts'
 import { type MixedLoadResult, measureMixedLoad } from './mixed-load.ts'
-import { madeUpImaging } from './models/made-up-imaging.ts'
 import { outsideModels } from './models/outside.ts'
 import { referenceModels } from './models/reference.ts'
 import { measurePackageOpen } from './package-open.ts'
@@ -51,7 +51,7 @@ export async function runBench(options: BenchOptions, progress: Progress): Promi
     progress('Models')
     const references = referenceModels()
     const { models: outside, leftOut } = await outsideModels()
-    const imaging = outside.find(({ name }) => name === 'densenet121') ?? (await madeUpImaging())
+    const imaging = await imagingModel(outside)
     const models = [...new Set([...references, ...outside, imaging])]
     const box = await measureBox(folder, { references, models, imaging }, options, progress)
     progress('Commits beside raw inserts')
@@ -105,7 +105,6 @@ async function measureBox(
     const readers = await issueClients(site, 'clinician', tools.provider)
     const devices = {
       bedside: openDevices(runtime.url, identities),
-      readingRoom: openDevices(runtime.url, readers),
       bareServer: openDevices(bareServer.readyWith, identities),
     }
     try {
@@ -114,7 +113,9 @@ async function measureBox(
       const latency = await latencies(models, summaries, devices, { threads, ...pids }, options, progress)
       const memory = measureMemory(runtime.pid)
       const bareServerMemory = measureMemory(bareServer.pid)
-      const mixedLoad = await mixed(references, imaging, summaries, devices, options, progress)
+      const summary = summaryOf(summaries, imaging)
+      const order = { url: runtime.url, identities: readers, summary, lanes: IMAGING_LANES }
+      const mixedLoad = await mixed(references, { name: imaging.name, order }, summaries, devices, options, progress)
       return { latency, mixedLoad, memory, bareServerMemory, starts }
     } finally {
       for (const each of Object.values(devices)) each.close()
@@ -124,7 +125,7 @@ async function measureBox(
   }
 }
 
-type AllDevices = Readonly<Record<'bedside' | 'readingRoom' | 'bareServer', Devices>>
+type AllDevices = Readonly<Record<'bedside' | 'bareServer', Devices>>
 type Summaries = ReadonlyMap<string, ModelSummary>
 
 function threadsOf(site: Site): number {
@@ -145,17 +146,13 @@ function startsOf(
 }
 
 /** @throws TypeError when the runtime does not run one of the models: nothing about it could be measured */
-async function connectAll(
-  { bedside, readingRoom, bareServer }: AllDevices,
-  models: readonly BenchModel[],
-): Promise<Summaries> {
+async function connectAll({ bedside, bareServer }: AllDevices, models: readonly BenchModel[]): Promise<Summaries> {
   const { models: listed } = (await bedside.get('/v1/models')).body as { models: readonly ModelSummary[] }
   const summaries = new Map(listed.filter(({ state }) => state === 'active').map((summary) => [summary.slot, summary]))
   const missing = models.filter(({ name }) => !summaries.has(name)).map(({ name }) => name)
   const faults = listed.map(({ slot, fault }) => `${slot} ${fault ?? 'runs'}`)
   if (missing.length > 0) throw new TypeError(`not active: ${missing.join(', ')} (${faults.join(', ')})`)
   await bedside.connect('/v1/models')
-  await readingRoom.connect('/v1/models')
   await bareServer.connect('/')
   return summaries
 }
@@ -187,23 +184,28 @@ async function latencies(
   return results
 }
 
-function mixed(
+async function mixed(
   [bedsideModel]: readonly BenchModel[],
-  imaging: BenchModel,
+  { name, order }: { readonly name: string; readonly order: ImagingOrder },
   summaries: Summaries,
-  { bedside, readingRoom }: AllDevices,
+  { bedside }: AllDevices,
   { form }: BenchOptions,
   progress: Progress,
 ): Promise<MixedLoadResult> {
   if (bedsideModel === undefined) throw new TypeError('no bedside model')
-  progress(`${bedsideModel.name} at the bedside beside ${imaging.name} without a pause`)
-  return measureMixedLoad({
-    bedside: { model: bedsideModel, summary: summaryOf(summaries, bedsideModel), devices: bedside },
-    imaging: { model: imaging, summary: summaryOf(summaries, imaging), devices: readingRoom },
-    imagingLanes: IMAGING_LANES,
-    rounds: forms[form].rounds,
-    roundMs: forms[form].mixedMs,
-  })
+  progress(`${bedsideModel.name} at the bedside beside ${name} without a pause`)
+  const load = await startImagingLoad(order)
+  try {
+    return await measureMixedLoad({
+      bedside: { model: bedsideModel, summary: summaryOf(summaries, bedsideModel), devices: bedside },
+      imaging: { name, load },
+      imagingLanes: order.lanes,
+      rounds: forms[form].rounds,
+      roundMs: forms[form].mixedMs,
+    })
+  } finally {
+    load.close()
+  }
 }
 
 /** Whether a page can be written there: asked before the run, not after ten minutes. Makes the file where there is none. */

@@ -2,8 +2,10 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { ModelSummary } from '../runtime/decisions/service-types.ts'
 import type { BenchModel } from './bench-model.ts'
 import type { Devices } from './clients.ts'
+import type { ImagingLoad } from './imaging-load.ts'
+import { askUntil } from './lanes.ts'
 import { decisionCall } from './latency.ts'
-import { type Latency, latencyOf, percentile, REFUSED, type Timed } from './statistics.ts'
+import { type Latency, latencyOf, percentile, type Timed } from './statistics.ts'
 
 export interface MixedLoadResult {
   readonly bedside: string
@@ -24,7 +26,7 @@ export interface MixedLoadResult {
 
 export interface MixedLoadBench {
   readonly bedside: { readonly model: BenchModel; readonly summary: ModelSummary; readonly devices: Devices }
-  readonly imaging: { readonly model: BenchModel; readonly summary: ModelSummary; readonly devices: Devices }
+  readonly imaging: { readonly name: string; readonly load: ImagingLoad }
   readonly imagingLanes: number
   readonly rounds: number
   readonly roundMs: number
@@ -66,7 +68,7 @@ function mixedLoadOf(bench: MixedLoadBench, idle: Timed, windows: readonly Windo
   const curve = ({ tookMs }: Timed) => curveShares.map((share) => percentile(tookMs, share))
   return {
     bedside: bench.bedside.model.name,
-    imaging: bench.imaging.model.name,
+    imaging: bench.imaging.name,
     imagingLanes: bench.imagingLanes,
     idle: idleLatency,
     loaded: loadedLatency,
@@ -90,43 +92,12 @@ export function together(windows: readonly Timed[]): Timed {
 /** One bedside device for so long. */
 function ask({ bedside: { model, summary, devices } }: MixedLoadBench, forMs: number): Promise<Timed> {
   const endMs = performance.now() + forMs
-  return until(decisionCall(model, summary, devices), 1, BEDSIDE_PAUSE_MS, () => performance.now() >= endMs)
+  return askUntil(() => performance.now() >= endMs, decisionCall(model, summary, devices), 1, BEDSIDE_PAUSE_MS)
 }
 
 async function askBesideImaging(bench: MixedLoadBench): Promise<Window> {
-  const { model, summary, devices } = bench.imaging
-  let isOver = false
-  const lanes = until(decisionCall(model, summary, devices), bench.imagingLanes, 0, () => isOver)
-  const bedside = pause(FILL_MS).then(() => ask(bench, bench.roundMs))
-  const stop = () => {
-    isOver = true
-  }
-  // Whichever fails first ends the other.
-  const [imaging, answered] = await Promise.all([lanes, bedside.finally(stop)])
-  return { bedside: answered, imaging }
-}
-
-/** Calls from so many lanes until it is over. */
-async function until(
-  call: (index: number) => Promise<unknown>,
-  lanes: number,
-  pauseMs: number,
-  isOver: () => boolean,
-): Promise<Timed> {
-  const tookMs: number[] = []
-  let refused = 0
-  let next = 0
-  const lane = async () => {
-    while (!isOver()) {
-      const startedMs = performance.now()
-      const answer = await call(next++)
-      if (answer === REFUSED) refused += 1
-      else tookMs.push(performance.now() - startedMs)
-      // Also after a refusal: one who asks again at once is only turned away again.
-      if (pauseMs > 0 || answer === REFUSED) await pause(Math.max(pauseMs, answer === REFUSED ? 20 : 0))
-    }
-  }
-  const startedMs = performance.now()
-  await Promise.all(Array.from({ length: lanes }, lane))
-  return { tookMs, elapsedMs: performance.now() - startedMs, refused }
+  const halt = bench.imaging.load.go()
+  await pause(FILL_MS)
+  const bedside = await ask(bench, bench.roundMs)
+  return { bedside, imaging: await halt() }
 }
