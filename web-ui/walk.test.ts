@@ -1,7 +1,6 @@
-import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { roles } from '../runtime/access/principal.ts'
-import { axeFaults, type SizeName, sizes, until } from './testkit/browser.ts'
+import { axeFaults, isTooWide, settle } from './testkit/browser.ts'
 import { OpenedPages } from './testkit/opened-pages.ts'
 import { IDS, newsRead, PSEUDONYMS } from './testkit/stub-decisions.ts'
 import type { StubMode } from './testkit/stub-server.ts'
@@ -16,18 +15,6 @@ afterAll(() => pages.close())
 
 const places = ['#/', '#/decision', `#/decision/${IDS.news2}`, `#/decision/${IDS.image}`, '#/models'] as const
 
-async function settle(page: Page, place: string): Promise<void> {
-  await page.evaluate(`location.hash = ${JSON.stringify(place)}`)
-  // Whatever the state: nothing is still being asked for.
-  await until(page, "document.querySelector('main') && !document.querySelector('.loading')")
-  await page.waitForTimeout(200)
-}
-
-/** A page that is wider than its window cannot be read on a tablet. */
-function isTooWide(page: Page): Promise<boolean> {
-  return page.evaluate<boolean>('document.documentElement.scrollWidth > document.documentElement.clientWidth')
-}
-
 const modes: readonly StubMode[] = ['data', 'empty', 'failing', 'partly']
 
 describe.each(modes)('while the box is in the state %s', (mode) => {
@@ -41,27 +28,6 @@ describe.each(modes)('while the box is in the state %s', (mode) => {
     }
     expect(offences).toEqual([])
   })
-})
-
-const engineers = ['#/', '#/models/news2', '#/models/brain'] as const
-const clinicians = [IDS.news2, IDS.sepsis, IDS.refused, IDS.image].map((id) => `#/decision/${id}`)
-const looks = (Object.keys(sizes) as SizeName[]).flatMap((size) =>
-  (['light', 'dark'] as const).map((scheme) => [size, scheme] as const),
-)
-
-it.each(looks)('every page is whole and accessible on a screen of the size %s, %s', async (size, scheme) => {
-  for (const [role, seen] of [
-    ['engineer', engineers],
-    ['clinician', clinicians],
-  ] as const) {
-    const { page, offences } = await pages.visit('data', '', { role, size, scheme })
-    for (const place of seen) {
-      await settle(page, place)
-      expect(await axeFaults(page), place).toEqual([])
-      expect(await isTooWide(page), place).toBe(false)
-    }
-    expect(offences).toEqual([])
-  }
 })
 
 it('says of an address that names no page that it does not', async () => {

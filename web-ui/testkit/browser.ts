@@ -96,3 +96,15 @@ export async function until(page: Page, expression: string): Promise<void> {
     .poll(() => page.evaluate<boolean>(`Boolean(${expression})`), { timeout: 10_000, interval: 50 })
     .toBe(true)
 }
+
+/** Goes to a place of the pages, and waits until nothing is being asked for, whatever the state. */
+export async function settle(page: Page, place: string): Promise<void> {
+  await page.evaluate(`location.hash = ${JSON.stringify(place)}`)
+  await until(page, "document.querySelector('main') && !document.querySelector('.loading')")
+  await page.waitForTimeout(60)
+}
+
+/** A page that is wider than its window cannot be read on a tablet. */
+export function isTooWide(page: Page): Promise<boolean> {
+  return page.evaluate<boolean>('document.documentElement.scrollWidth > document.documentElement.clientWidth')
+}
