@@ -11,7 +11,7 @@ import type { Command } from './command.ts'
 import { auditIo, auditSite } from './command-context.ts'
 import { decisionText, explanationLines, row, text } from './decision-text.ts'
 import { type Recorded, recordedOf } from './recorded.ts'
-import { valueText } from './value-text.ts'
+import { unitText, valueText } from './value-text.ts'
 
 const USAGE = `Usage: wardstone decision show ID [--json]
 
@@ -115,29 +115,43 @@ function asText(record: DecisionRecord, { found }: Recorded, about: readonly Rec
   )
 }
 
-const MAX_SHOWN = 6
-
-/** What was sent, and what the model took of it where that is not the same. */
+/** What was sent, the newest first, and what the model took of it where that is not the same. */
 function inputLines({ observations, features }: DecisionRecord): string[] {
   const names = [...new Set([...Object.keys(observations), ...Object.keys(features)])]
   if (names.length === 0) return []
   const width = Math.max(...names.map((name) => name.length))
   const lines = names.map((name) => {
-    const sent = (observations[name] ?? []).map(
-      ({ value, unit, atMs }) => `${valueText(value)}${unit === undefined ? '' : ` ${unit}`} at ${moment(atMs)}`,
-    )
-    const used = (features[name] ?? []).map(({ value }) => valueText(value))
-    return `  ${name.padEnd(width)}  ${some(sent, 'not sent')}  →  ${some(used, 'not used')}`
+    const sent = (observations[name] ?? []).map(({ value, unit, atMs }) => {
+      return { value, order: atMs, about: `${unitText(unit)} at ${new Date(atMs).toISOString()}` }
+    })
+    const used = (features[name] ?? []).map(({ value, ageMinutes }) => {
+      return { value, order: -ageMinutes, about: `, ${Math.round(ageMinutes)} min old` }
+    })
+    const isSame = sent.length === used.length && used.every(({ value }, at) => value === sent[at]?.value)
+    const said = seriesText(sent, 'not sent')
+    return `  ${name.padEnd(width)}  ${isSame ? said : `${said}; used: ${seriesText(used, 'nothing')}`}`
   })
-  return ['', 'Inputs, as sent and as used', ...lines]
+  return ['', 'Inputs', ...lines]
 }
 
-const moment = (ms: number): string => new Date(ms).toISOString()
+interface Shown {
+  readonly value: unknown
+  /** The larger, the newer. */
+  readonly order: number
+  /** What is said of the newest. */
+  readonly about: string
+}
 
-function some(values: readonly string[], none: string): string {
-  if (values.length === 0) return none
-  const more = values.length > MAX_SHOWN ? `${values.length - MAX_SHOWN} before, ` : ''
-  return `${more}${values.slice(-MAX_SHOWN).join(', ')}`
+const MAX_BEFORE = 5
+
+function seriesText(values: readonly Shown[], none: string): string {
+  const [newest, ...others] = values.toSorted((one, other) => other.order - one.order)
+  if (newest === undefined) return none
+  const now = `${valueText(newest.value)}${newest.about}`
+  if (others.length === 0) return now
+  const before = others.slice(0, MAX_BEFORE).map(({ value }) => valueText(value))
+  const more = others.length > MAX_BEFORE ? ` and ${others.length - MAX_BEFORE} more` : ''
+  return `${now}, before that ${before.join(', ')}${more}`
 }
 
 function imageLines({ image, gates = [] }: DecisionRecord): string[] {

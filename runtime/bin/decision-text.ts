@@ -2,6 +2,7 @@ import type { AssessedOutput } from '../../models/contract/postprocess.ts'
 import { safeForTerminal } from '../audit/leaf-table.ts'
 import { mapWords } from '../decisions/map-words.ts'
 import type { Contribution, Decision, Explanation } from '../decisions/types.ts'
+import { unitText } from './value-text.ts'
 import { short } from './watch-text.ts'
 
 const BAR = 24
@@ -65,8 +66,7 @@ function outputText({ role, values, unit, label, dims }: AssessedOutput): string
   if (dims !== undefined && (values.length > MAX_VALUES || role === 'tensor')) return `${role} of ${dims.join(' × ')}`
   const shown = role === 'probability' ? values.map((value) => `${short(value * 100)} %`) : values.map(short)
   const more = shown.length > MAX_VALUES ? ' …' : ''
-  const said =
-    `${shown.slice(0, MAX_VALUES).join(' ')}${more}${role === 'probability' || unit === '1' ? '' : ` ${unit}`}`.trimEnd()
+  const said = `${shown.slice(0, MAX_VALUES).join(' ')}${more}${role === 'probability' ? '' : unitText(unit)}`.trimEnd()
   return label === null ? said : `${said}, ${label.text} (${label.code})`
 }
 

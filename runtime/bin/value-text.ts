@@ -5,3 +5,8 @@ export function valueText(value: unknown): string {
   const dtype = 'dtype' in value ? `${String(value.dtype)} ` : ''
   return `${dtype}[${value.dims.join(' × ')}]`
 }
+
+/** With a blank before it; the unit of a bare number, and what is only an annotation (UCUM section 2.3), is none. */
+export function unitText(unit: string | null | undefined): string {
+  return unit === undefined || unit === null || unit === '1' || /^(?:\{[^}]*\})?$/.test(unit) ? '' : ` ${unit}`
+}

@@ -1,6 +1,7 @@
 import { printable } from '../../models/package/inspection-text.ts'
 import type { LiveDecisionBody } from '../http/contract-live.ts'
 import { type Health, verdictOf } from './status-text.ts'
+import { unitText } from './value-text.ts'
 
 /** One decision in one line; whoever may read it gets a second one: whose it is, and what is said of it. */
 export function decisionLines(decision: LiveDecisionBody): string {
@@ -17,7 +18,7 @@ export function decisionLines(decision: LiveDecisionBody): string {
   if (read === null) return `${printable(line)}\n`
   const results = Object.values(read.outputs).map(
     ({ display, values, unit, label }) =>
-      `${display} ${values.map(short).join(' ')}${unit === '' || unit === '1' ? '' : ` ${unit}`}${label === null ? '' : ` (${label.text})`}`,
+      `${display} ${values.map(short).join(' ')}${unitText(unit)}${label === null ? '' : ` (${label.text})`}`,
   )
   const about = [read.subjectPseudonym, ...results, read.decisionId].join('  ')
   return [line, `          ${about}`, `          ${read.narrative}`].map((text) => `${printable(text)}\n`).join('')
