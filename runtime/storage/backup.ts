@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto'
 import {
   closeSync,
+  constants,
   existsSync,
+  fstatSync,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -200,8 +202,10 @@ function hashOfFile(path: string): string {
 
 /** Reads a file of any size, a part at a time. */
 function hashParts(path: string, each: (part: Uint8Array) => void = () => {}): string {
-  const file = openSync(path, 'r')
+  // A pipe in the place of a file would be waited for.
+  const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
   try {
+    if (!fstatSync(file).isFile()) throw damaged(path)
     const whole = createHash('sha256')
     const part = Buffer.allocUnsafe(PART_BYTES)
     for (let count = readSync(file, part); count > 0; count = readSync(file, part)) {

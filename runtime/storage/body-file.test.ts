@@ -1,7 +1,19 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+} from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { bodyFilePath, bodyInFull, createBodyFile } from './body-file.ts'
 
 let folder: string
@@ -63,6 +75,34 @@ describe('the file of large records', () => {
   it('takes a record in the row as it is', () => {
     const row = { sealed: bytes(1, 100) }
     expect(bodyInFull(row, database)).toBe(row)
+  })
+
+  it('waits for nobody where a pipe or a link stands in its place', async () => {
+    const file = createBodyFile(database)
+    const sealed = await file.append(bytes(1))
+    await file.close()
+    renameSync(bodyFilePath(database), `${database}-elsewhere`)
+    symlinkSync(`${database}-elsewhere`, bodyFilePath(database))
+    expect(bodyInFull({ sealed }, database)).toBeUndefined()
+    rmSync(bodyFilePath(database))
+    execFileSync('mkfifo', [bodyFilePath(database)])
+    expect(bodyInFull({ sealed }, database)).toBeUndefined()
+  })
+
+  it('vouches for nothing beside a record whose pages were lost, and is opened again', async () => {
+    const probe = await open(database, 'w')
+    const datasync = vi.spyOn(Object.getPrototypeOf(probe) as FileHandle, 'datasync')
+    await probe.close()
+    const file = createBodyFile(database)
+    await file.append(bytes(1))
+    // Told once, as the kernel does, though several wait.
+    datasync.mockRejectedValueOnce(Object.assign(new TypeError('lost'), { code: 'EIO' }))
+    const beside = await Promise.allSettled([2, 3, 4].map((fill) => file.append(bytes(fill))))
+    expect(beside.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected'])
+    const sealed = await file.append(bytes(5))
+    expect(bodyInFull({ sealed }, database)?.sealed).toEqual(bytes(5))
+    await file.close()
+    datasync.mockRestore()
   })
 
   it('can be tried again after it could not be opened', async () => {

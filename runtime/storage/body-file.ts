@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { syncDirectory } from '../../device/platform/atomic-file.ts'
@@ -29,28 +29,31 @@ export function bodyFilePath(databasePath: string): string {
 /** The file is made with its first record: a box without images has none. The caller holds the instance lock. */
 export function createBodyFile(databasePath: string): BodyFile {
   const path = bodyFilePath(databasePath)
-  let opening: Promise<{ file: FileHandle; end: number }> | undefined
+  let opening: Promise<OpenFile> | undefined
+  const forget = () => {
+    opening = undefined
+  }
   const opened = () => {
-    opening ??= openAtEnd(path).catch((error: unknown) => {
-      opening = undefined
+    opening ??= openAtEnd(path, forget).catch((error: unknown) => {
+      forget()
       throw error
     })
     return opening
   }
   return {
     append: async (sealed) => {
-      const at = await opened()
-      const offset = at.end
+      const open = await opened()
+      const offset = open.end
       // Taken before anything waits. What a crash or a full disk leaves there is nobody's: no row speaks of it.
-      at.end += sealed.length
-      await writeAll(at.file, sealed, offset)
-      await at.file.datasync()
+      open.end += sealed.length
+      await writeAll(open.file, sealed, offset)
+      await open.synced()
       return placeOf(offset, sealed.length)
     },
     close: async () => {
-      const at = await opening?.catch(() => undefined)
-      opening = undefined
-      await at?.file.close()
+      const open = await opening?.catch(() => undefined)
+      forget()
+      await open?.file.close()
     },
   }
 }
@@ -65,13 +68,56 @@ export function bodyInFull<Row extends Pick<SealedBody, 'sealed'>>(row: Row, dat
   return sealed === undefined ? undefined : { ...row, sealed }
 }
 
-async function openAtEnd(path: string): Promise<{ file: FileHandle; end: number }> {
-  const file = await open(path, 'a', 0o600)
-  await file.chmod(0o600)
-  await file.close()
+interface OpenFile {
+  readonly file: FileHandle
+  end: number
+  /** Resolves when all that was written before it was called is durable. */
+  synced(): Promise<void>
+}
+
+/** @param gone called when a sync has failed: the file is closed then, and what follows opens it again */
+async function openAtEnd(path: string, gone: () => void): Promise<OpenFile> {
+  const made = await open(path, 'a', 0o600)
+  await made.chmod(0o600)
+  await made.close()
   syncDirectory(dirname(path))
-  const written = await open(path, 'r+')
-  return { file: written, end: (await written.stat()).size }
+  const file = await open(path, 'r+')
+  const { size } = await file.stat()
+  return { file, end: size, synced: oneSyncAtATime(file, gone) }
+}
+
+/**
+ * Linux says once for each descriptor that pages were lost (fsync(2)): of two syncs side by side one would be told, and the
+ * other would vouch for what is not there. So they follow each other, each for all that wait, and one that fails speaks for all.
+ */
+function oneSyncAtATime(file: FileHandle, gone: () => void): () => Promise<void> {
+  const waiting: PromiseWithResolvers<void>[] = []
+  let failure: unknown
+  let isSyncing = false
+  const sync = async () => {
+    isSyncing = true
+    while (waiting.length > 0 && failure === undefined) {
+      const served = waiting.splice(0)
+      try {
+        await file.datasync()
+        for (const { resolve } of served) resolve()
+      } catch (error) {
+        failure = error
+        gone()
+        for (const { reject } of [...served, ...waiting.splice(0)]) reject(error)
+        // What is still being written ends first, and is told by the failure that is kept.
+        await file.close().catch(() => {})
+      }
+    }
+    isSyncing = false
+  }
+  return () => {
+    if (failure !== undefined) return Promise.reject(failure)
+    const turn = Promise.withResolvers<void>()
+    waiting.push(turn)
+    if (!isSyncing) void sync()
+    return turn.promise
+  }
 }
 
 async function writeAll(file: FileHandle, bytes: Uint8Array, offset: number): Promise<void> {
@@ -93,8 +139,10 @@ function readPlace(path: string, place: Buffer): Uint8Array | undefined {
   const length = place.readUInt32BE(8)
   let file: number | undefined
   try {
-    file = openSync(path, 'r')
-    if (length > MAX_LENGTH || offset + length > fstatSync(file).size) return undefined
+    // Nothing that would wait for a writer, and nothing that lies elsewhere.
+    file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW)
+    const found = fstatSync(file)
+    if (!found.isFile() || length > MAX_LENGTH || offset + length > found.size) return undefined
     const bytes = Buffer.allocUnsafeSlow(length)
     for (let done = 0; done < length; ) {
       const count = readSync(file, bytes, done, length - done, offset + done)

@@ -4,6 +4,7 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  readSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -176,7 +177,10 @@ describe('openDatabase', () => {
     database.transact(() => database?.prepare('INSERT INTO outbox (record) VALUES (?)').run('x'.repeat(20_000)))
     database.close()
     const file = openSync(path, 'r+')
-    writeSync(file, Buffer.alloc(1, 0x5a), 0, 1, statSync(path).size - 2000)
+    const at = statSync(path).size - 2000
+    const byte = Buffer.alloc(1)
+    readSync(file, byte, 0, 1, at)
+    writeSync(file, Buffer.of((byte[0] ?? 0) ^ 1), 0, 1, at)
     closeSync(file)
     database = openDatabase({ path, key })
     expect(() => database?.prepare('SELECT record FROM outbox').all()).toThrow()
