@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { constants } from 'node:os'
 import type { ChildEvents, IsolatedChild } from './child-channel.ts'
@@ -37,6 +38,7 @@ export function startChild(command: WorkerCommand, descriptors: readonly number[
     socket?.destroy()
   }
   watchEnd(child, events, kill)
+  giveWay(child)
   socket?.on('data', (chunk: Buffer) => {
     if (!socket.destroyed) events.data(chunk)
   })
@@ -51,6 +53,27 @@ export function startChild(command: WorkerCommand, descriptors: readonly number[
     hold: (held) => hold([child, socket, child.stderr as Socket | null], held),
     release: () => socket?.end(),
     kill,
+  }
+}
+
+/** As nice(1) counts: where cores are short the others get about three times as much of them. */
+const NICENESS = 5
+/** The kernel takes ten such changes a second from an ordinary account, and asks for the others again. */
+const AGAIN_MS = 150
+const MAX_ATTEMPTS = 3
+
+/**
+ * A computation goes second where cores are short: the thread that answers the bedside is ours. Where the kernel schedules by
+ * session (autogroup, sched(7)) the niceness is that of the session, and each child has its own; in the units of systemd
+ * their slice says it. A kernel that does neither runs it like everything else.
+ */
+function giveWay(child: ChildProcess, attempt = 1): void {
+  try {
+    writeFileSync(`/proc/${child.pid}/autogroup`, String(NICENESS))
+  } catch (error) {
+    const isAskedAgain = (error as NodeJS.ErrnoException).code === 'EAGAIN' && attempt < MAX_ATTEMPTS
+    const again = () => child.exitCode === null && child.signalCode === null && giveWay(child, attempt + 1)
+    if (isAskedAgain) setTimeout(again, AGAIN_MS * attempt).unref()
   }
 }
 

@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { tensorNumbers } from '../../models/contract/tensor.ts'
@@ -35,6 +36,12 @@ async function untilBusy(worker: ModelWorker): Promise<void> {
   await sleep(50)
 }
 
+/** Of the session of a process; undefined where the kernel does not schedule by session. */
+function sessionNiceness(pid: number): string | undefined {
+  if (!existsSync(`/proc/${pid}/autogroup`)) return undefined
+  return / nice (-?\d+)/.exec(readFileSync(`/proc/${pid}/autogroup`, 'utf8'))?.[1]
+}
+
 describe.each(levels)('behind %s', (level) => {
   test('a model answers, one request after the other, and says what runs it', async () => {
     await using trial = startTrial(trialModel(), {}, tuningOf(level))
@@ -44,6 +51,7 @@ describe.each(levels)('behind %s', (level) => {
     expect(worker.status()).toMatchObject({ state: 'ready', restarts: 0, isolation: { level } })
     expect(await answer(worker)).toEqual([2, 4, 6, 8])
     expect(await answer(worker, [1, 1, 1, 1, 0, 0, 0, 5])).toEqual([2, 2, 2, 2, 0, 0, 0, 10])
+    await expect.poll(() => sessionNiceness(pidOf(worker)) ?? '5').toBe('5')
   })
 
   test('a model that hangs is answered at its deadline, leaves no process, and the next request is served', async () => {
