@@ -1,12 +1,14 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import {
   copyFileSync,
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs'
 import { createServer, type Server } from 'node:net'
@@ -66,6 +68,13 @@ function shell(command: string): string {
 }
 
 const demo = (...args: string[]) => start(['--port', '0', ...args]).ended
+
+/** A site that works and does not run: all its paths are its own. */
+function copyOfSite(name: string): string {
+  const copy = join(folder, name)
+  cpSync(site, copy, { recursive: true, filter: (path) => !statSync(path).isSocket() })
+  return copy
+}
 
 describe('the demo', () => {
   it('makes a site, decides for sample patients with two models, and leaves with 0', async () => {
@@ -176,8 +185,7 @@ describe('the demo', () => {
 
 describe('a demo that cannot', () => {
   it('names the missing file of a half-made site and touches nothing', async () => {
-    const broken = join(folder, 'half-made')
-    expect((await demo('--once', '--site', broken)).code).toBe(0)
+    const broken = copyOfSite('half-made')
     rmSync(join(broken, 'keys/database.key'))
     const { code, err } = await demo('--once', '--site', broken)
     expect(code).toBe(1)
@@ -197,8 +205,7 @@ describe('a demo that cannot', () => {
   })
 
   it('tells a changed package from a whole one, and which model does not run', async () => {
-    const tampered = join(folder, 'tampered')
-    expect((await demo('--once', '--site', tampered)).code).toBe(0)
+    const tampered = copyOfSite('tampered')
     const store = modelStore(join(tampered, 'store'))
     writeFileSync(releasePaths(store, readSlotPointer(store, 'news2').active).package, 'x', { flag: 'r+' })
     const { code, err } = await demo('--once', '--site', tampered)
